@@ -1,0 +1,42 @@
+# The few commands of the house; each makes the environment if it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: up install dev test check format docs demo chaos bench clean
+
+up: .venv/.installed ## install and start the server with its starter models
+	$(BIN)/servery up
+
+install: .venv/.installed ## make .venv and install Servery into it
+
+dev: .venv/.installed-dev
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[onnx]'
+	touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+test: .venv/.installed-dev ## all tests but the marked ones
+	$(TEST_THREADS) $(BIN)/python -m pytest -m "not chaos and not slow"
+
+check: .venv/.installed-dev ## style, types, arrows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+chaos: .venv/.installed-dev ## the long kill -9 tests
+	$(TEST_THREADS) $(BIN)/python -m pytest -m chaos
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Web pages, no logic of their own."""

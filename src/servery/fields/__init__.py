@@ -1,0 +1,1 @@
+"""The application fields, one file each; `all_fields()` finds them."""

@@ -1,0 +1,1 @@
+"""The languages clients speak, a file each; views on one typed core."""

@@ -1,0 +1,59 @@
+"""Turns examples into arrays, the same way in training and in serving; needs numpy, never torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from servery.discovery import instances
+from servery.errors import UnknownNameError
+
+Batch = dict[str, np.ndarray]
+"""Named arrays whose first axis is the row; the names are the network's inputs, in order."""
+
+
+class Encoder(ABC):
+    """Learned state (a vocabulary, means and scales) that turns examples into a batch.
+
+    An encoder class stands in its own file under `models/encoders/`, with a module-level `ENCODER = ThatClass`.
+    What was learned goes to JSON by `state` and comes back by `restore`.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def encode(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        """Return the arrays of these examples, padded to the longest among them."""
+
+    def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return how much work each example is (tokens, pixels); batches are made of like sizes."""
+        return [1] * len(examples)
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Return what was learned, as plain JSON types."""
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, state: dict[str, Any]) -> Encoder:
+        """Rebuild the encoder from `state`.
+
+        Raises:
+            ArtifactError: The state is not one this encoder wrote.
+        """
+
+
+def find_encoder(name: str) -> type[Encoder]:
+    """Return the encoder class of that name.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    classes: tuple[type, ...] = instances("servery.models.encoders", type)
+    from_name = {c.name: c for c in classes if issubclass(c, Encoder) and c is not Encoder}
+    if name not in from_name:
+        raise UnknownNameError.among("encoder", name, from_name)
+    return from_name[name]

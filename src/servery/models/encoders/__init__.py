@@ -1,0 +1,1 @@
+"""Examples to arrays, a file each; numpy only."""

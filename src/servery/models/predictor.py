@@ -1,0 +1,155 @@
+"""The one thing that is evaluated, explained, optimized, saved and served: encode, run, decode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from servery.data.columns import Column
+from servery.errors import ArtifactError, NonFiniteError
+from servery.models.encoder import Batch, Encoder, find_encoder
+from servery.models.runtime import Runtime, find_runtime
+from servery.models.signature import Limits, Signature
+from servery.tasks.task import Answer, Calibration, Parameters, Task, find_task
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained model with everything needed to answer.
+
+    Attributes:
+        signature: What it takes and gives.
+        encoder: Examples to arrays.
+        runtime: Arrays to outputs.
+        calibration: Outputs to scores.
+        recipe: Name of the recipe that made it.
+        runtime_reason: Why this runtime is the one that serves.
+    """
+
+    signature: Signature
+    encoder: Encoder
+    runtime: Runtime
+    calibration: Calibration
+    recipe: str
+    runtime_reason: str = ""
+
+    @property
+    def task(self) -> Task:
+        """The task it answers."""
+        return find_task(self.signature.task)
+
+    def encode(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        """Turn examples into arrays."""
+        return self.encoder.encode(examples)
+
+    def run(self, batch: Batch) -> np.ndarray:
+        """Compute the outputs.
+
+        Raises:
+            NonFiniteError: The weights or the batch led to NaN or infinity.
+        """
+        outputs = self.runtime.run(batch)
+        if not np.isfinite(outputs).all():
+            raise NonFiniteError(f"The model '{self.recipe}' produced NaN or infinity.")
+        return outputs
+
+    def decode(self, outputs: np.ndarray, parameters: Parameters | None = None) -> list[Answer]:
+        """Turn outputs into answers."""
+        asked = parameters if parameters is not None else self.task.parameters()
+        return self.task.decode(outputs, self.signature.labels, self.calibration, asked)
+
+    def predict(
+        self, examples: Sequence[Mapping[str, Any]], parameters: Parameters | None = None
+    ) -> list[Answer]:
+        """Answer these examples in one batch."""
+        return self.decode(self.run(self.encode(examples)), parameters)
+
+    def outputs(self, examples: Sequence[Mapping[str, Any]], batch_size: int = 64) -> np.ndarray:
+        """Compute the outputs of many examples, in batches of like sizes, in the order given.
+
+        Returns:
+            float32, (rows, ...).
+        """
+        order = np.argsort(self.encoder.sizes(examples), kind="stable")
+        chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        results = [self.run(self.encode([examples[i] for i in chunk])) for chunk in chunks]
+        joined = np.concatenate(results)
+        restored = np.empty_like(joined)
+        restored[order] = joined
+        return restored
+
+    def calibrated(self, calibration: Calibration) -> Predictor:
+        """Return the same model with another calibration."""
+        return replace(self, calibration=calibration)
+
+    def save(self, folder: Path) -> Path:
+        """Write `predictor.json`, the encoder's state and the runtime's weights into an existing folder."""
+        self.runtime.save(folder)
+        description = {
+            "format": 1,
+            "recipe": self.recipe,
+            "signature": _signature_to_json(self.signature),
+            "encoder": self.encoder.name,
+            "encoder_state": self.encoder.state(),
+            "runtime": self.runtime.name,
+            "runtime_options": self.runtime.options(),
+            "runtime_reason": self.runtime_reason,
+            "calibration": asdict(self.calibration),
+        }
+        text = json.dumps(description, ensure_ascii=False, allow_nan=False)
+        (folder / "predictor.json").write_text(text, encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 1) -> Predictor:
+        """Read a predictor from a folder written by `save`.
+
+        Raises:
+            ArtifactError: The description is torn or names something unknown.
+        """
+        try:
+            value = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))
+            calibration = value["calibration"]
+            return cls(
+                signature=_signature_from_json(value["signature"]),
+                encoder=find_encoder(value["encoder"]).restore(value["encoder_state"]),
+                runtime=find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
+                calibration=Calibration(
+                    calibration["temperature"],
+                    tuple(calibration["thresholds"]),
+                    calibration["fitted_on"],
+                ),
+                recipe=value["recipe"],
+                runtime_reason=value["runtime_reason"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"The predictor in {folder.name} cannot be read: {error!r}.") from error
+
+
+def _signature_to_json(signature: Signature) -> dict[str, Any]:
+    return {
+        "task": signature.task,
+        "field": signature.field,
+        "inputs": [c.to_dict() for c in signature.inputs],
+        "labels": list(signature.labels),
+        "target": signature.target,
+        "limits": asdict(signature.limits),
+        "example": signature.example,
+    }
+
+
+def _signature_from_json(value: dict[str, Any]) -> Signature:
+    return Signature(
+        task=value["task"],
+        field=value["field"],
+        inputs=tuple(Column.from_dict(c) for c in value["inputs"]),
+        labels=tuple(value["labels"]),
+        target=value["target"],
+        limits=Limits(**value["limits"]),
+        example=value["example"],
+    )

@@ -1,0 +1,1 @@
+"""What computes outputs, a file each."""

@@ -1,0 +1,47 @@
+"""What a model takes and gives: the part of its manifest that requests are checked against."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from servery.data.columns import Column, Kind
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one request, checked before memory is spent."""
+
+    max_inputs: int = 1024
+    max_text_characters: int = 100_000
+    max_image_pixels: int = 25_000_000
+    max_image_bytes: int = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The inputs, the labels and the bounds of one model.
+
+    Attributes:
+        task: Name of the task, e.g. "classification".
+        field: Name of the field it was trained for.
+        inputs: The columns it reads, in order.
+        labels: What it can answer, in the order of its outputs; empty for tasks without labels.
+        target: Name of the column it learned.
+        limits: Bounds of one request.
+        example: One request's input as plain JSON types.
+    """
+
+    task: str
+    field: str
+    inputs: tuple[Column, ...]
+    labels: tuple[str, ...] = ()
+    target: str = ""
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    example: Any = None
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """Kinds of the inputs."""
+        return frozenset(c.kind for c in self.inputs)

@@ -1,0 +1,109 @@
+"""Everything a training needs, readable, editable, re-runnable: `plan.toml`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from servery.errors import DataError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training, from the data to the registered version.
+
+    Attributes:
+        name: Name of the model in the registry.
+        field: Name of the field, e.g. "sentiment-analysis".
+        data: Path of a file or folder, the name of a known data set, or "sample".
+        target: Name of the target column; empty lets the field's or the known set's choice stand.
+        recipe: Name of the recipe; empty lets the advice choose.
+        task: Name of the task; empty lets the target column decide.
+        kinds: Column name to kind, where the inferred kind is wrong.
+        roles: Column name to role, where the inferred role is wrong.
+        split: "auto", "given", "time", "group", "stratified" or "random".
+        seed: Everything random follows from it.
+        deadline_seconds: Wall-clock limit of the fit; 0 for none.
+        threads: CPU threads of the fit; 0 for all cores.
+        export: Whether to make a variant that needs no torch.
+        hyperparameters: What differs from the recipe's defaults.
+        reason: Why the advice chose this, for people.
+    """
+
+    name: str
+    field: str
+    data: str
+    target: str = ""
+    recipe: str = ""
+    task: str = ""
+    kinds: dict[str, str] = dataclasses.field(default_factory=dict)
+    roles: dict[str, str] = dataclasses.field(default_factory=dict)
+    split: str = "auto"
+    seed: int = 0
+    deadline_seconds: float = 0.0
+    threads: int = 0
+    export: bool = True
+    hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reason: str = ""
+
+    def with_changes(self, **changes: Any) -> Plan:
+        """Return the plan with some values replaced."""
+        return replace(self, **changes)
+
+    def to_toml(self) -> str:
+        """Return the plan as TOML; tables last, as the format wants.
+
+        >>> print(Plan("reviews", "sentiment-analysis", "reviews.csv").to_toml().splitlines()[0])
+        name = "reviews"
+        """
+        values = asdict(self)
+        plain = [f"{k} = {_toml(v)}" for k, v in values.items() if not isinstance(v, dict)]
+        tables = [
+            f"\n[{k}]\n"
+            + "\n".join(f"{json.dumps(n, ensure_ascii=False)} = {_toml(v)}" for n, v in table.items())
+            for k, table in values.items()
+            if isinstance(table, dict) and table
+        ]
+        return "\n".join([*plain, *tables]) + "\n"
+
+    @classmethod
+    def from_toml(cls, text: str) -> Plan:
+        """Read a plan.
+
+        Raises:
+            DataError: Not TOML, an unknown key, or one of the three required keys is missing.
+        """
+        try:
+            values = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"The plan is not TOML: {error}.", param="plan") from error
+        known = {f.name for f in fields(cls)}
+        unknown, missing = values.keys() - known, {"name", "field", "data"} - values.keys()
+        if unknown or missing:
+            raise DataError(
+                f"The plan has unknown keys {sorted(unknown)} and lacks {sorted(missing)}; "
+                f"known: {', '.join(sorted(known))}.",
+                param="plan",
+            )
+        return cls(**values)
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """Read a plan from a file.
+
+        Raises:
+            DataError: The file cannot be read or is no plan.
+        """
+        try:
+            return cls.from_toml(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DataError(f"The plan {path} cannot be read: {error.strerror}.", param="plan") from error
+
+
+def _toml(value: Any) -> str:
+    # JSON's strings, numbers, booleans and flat lists are TOML's too.
+    return json.dumps(value, ensure_ascii=False)

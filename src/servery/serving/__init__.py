@@ -1,0 +1,1 @@
+"""The engine, no HTTP: replicas, batches, what is loaded."""

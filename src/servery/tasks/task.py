@@ -1,0 +1,122 @@
+"""A kind of question: what is asked and answered, how an answer is scored, and what it counts as on the bill."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from servery.data.columns import Column, Kind
+from servery.data.dataset import Dataset
+from servery.discovery import instances
+from servery.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a model's raw outputs become scores that can be believed; fitted on the validation part.
+
+    Attributes:
+        temperature: Divides the logits before softmax or sigmoid (Guo et al. 2017, section 4.2).
+        thresholds: Of a multi-label model: score from which a label is selected, one a label.
+        fitted_on: Rows of the validation part it was fitted on; 0 when not fitted.
+    """
+
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
+    fitted_on: int = 0
+
+
+class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a caller may ask of one prediction; a task adds its own."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a model says about one input; a task adds its own."""
+
+
+class Task(ABC):
+    """One kind of question. A task is an object in its own file under `tasks/`; nothing else names it.
+
+    `outputs` are what a predictor's `run` gives: for classification logits, float32, (rows, labels).
+    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) for several labels a row.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[Mapping[str, str]]
+    summary: ClassVar[str]
+    unit: ClassVar[str] = "rows"
+    primary_metric: ClassVar[str]
+    parameters: ClassVar[type[Parameters]]
+    answer: ClassVar[type[Answer]]
+
+    @abstractmethod
+    def accepts(self, target: Column) -> bool:
+        """Whether this task can learn that target column."""
+
+    @abstractmethod
+    def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return what can be answered, in the order of the model's outputs."""
+
+    @abstractmethod
+    def encode_targets(self, dataset: Dataset, labels: Sequence[str]) -> np.ndarray:
+        """Return the targets as numbers.
+
+        Raises:
+            DataError: A target is missing or is none of `labels`; the message names the lines.
+        """
+
+    @abstractmethod
+    def scores(self, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Turn raw outputs into scores from 0 to 1, float64, (rows, labels)."""
+
+    @abstractmethod
+    def decode(
+        self,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        calibration: Calibration,
+        parameters: Parameters,
+    ) -> list[Answer]:
+        """Turn raw outputs into one answer a row."""
+
+    @abstractmethod
+    def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
+        """Return every metric of the task by name; `primary_metric` is one of them, and larger is better for it."""
+
+    @abstractmethod
+    def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
+        """Fit the calibration on a validation part."""
+
+    @abstractmethod
+    def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
+        """Return what a model that ignores its input would put out, fitted on training targets, (rows, labels)."""
+
+    @abstractmethod
+    def hub_name(self, kinds: frozenset[Kind]) -> str:
+        """Return the Hub's name of this task for inputs of these kinds, e.g. "text-classification"."""
+
+    @abstractmethod
+    def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
+        """Return the answers exactly as `huggingface_hub.InferenceClient` reads them for this task."""
+
+
+def all_tasks() -> dict[str, Task]:
+    """Return every task by name."""
+    return {task.name: task for task in instances("servery.tasks", Task)}
+
+
+def find_task(name: str) -> Task:
+    """Return the task of that name.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    tasks = all_tasks()
+    if name not in tasks:
+        raise UnknownNameError.among("task", name, tasks)
+    return tasks[name]

@@ -1,0 +1,1 @@
+"""The trainer: seeded, resumable, on time."""
