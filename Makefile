@@ -38,5 +38,15 @@ format: .venv/.installed-dev
 chaos: .venv/.installed-dev ## the long kill -9 tests
 	$(TEST_THREADS) $(BIN)/python -m pytest -m chaos
 
+docs: .venv/.installed-dev ## the pages made from the code
+	$(BIN)/python docs/generate.py
+
+demo: .venv/.installed ## from data to an answer in a minute, in a throw-away data home
+	$(BIN)/python examples/quickstart.py
+
+bench: .venv/.installed-dev ## the benchmarks; the recipes' curves need SERVERY_DATA
+	$(BIN)/python benchmarks/training/overhead.py
+	test -z "$$SERVERY_DATA" || $(BIN)/python benchmarks/recipes/curves.py
+
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache

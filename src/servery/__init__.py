@@ -8,7 +8,35 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 # The face is looked up on first use: `import servery` costs milliseconds and loads neither torch nor the server.
-_FACE: dict[str, str] = {}
+_FACE = {
+    "Advice": "servery.pipeline.advice",
+    "AsyncClient": "servery.client",
+    "Client": "servery.client",
+    "Field": "servery.fields._field",
+    "Model": "servery.pipeline.local",
+    "Plan": "servery.pipeline.plan",
+    "Settings": "servery.settings",
+    "Trained": "servery.pipeline.train",
+    "Workspace": "servery.pipeline.workspace",
+    "admin_key": "servery.pipeline.workspace",
+    "advise": "servery.pipeline.advice",
+    "all_fields": "servery.fields._field",
+    "answer_line": "servery.pipeline.ask",
+    "ask": "servery.pipeline.ask",
+    "check_data": "servery.pipeline.inspect_data",
+    "child_environment": "servery.console.server",
+    "cross_validate": "servery.pipeline.reevaluate",
+    "deploy": "servery.pipeline.deploy",
+    "diagnose": "servery.pipeline.diagnosis",
+    "evaluate": "servery.pipeline.reevaluate",
+    "is_serving": "servery.pipeline.ask",
+    "load": "servery.pipeline.local",
+    "missing_starters": "servery.pipeline.starters",
+    "predict_file": "servery.pipeline.batch",
+    "serve": "servery.console.server",
+    "train": "servery.pipeline.train",
+    "train_starter": "servery.pipeline.starters",
+}
 
 __all__ = ["__version__", *sorted(_FACE)]
 
@@ -20,4 +48,30 @@ def __getattr__(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    pass
+    from servery.client import AsyncClient as AsyncClient
+    from servery.client import Client as Client
+    from servery.console.server import child_environment as child_environment
+    from servery.console.server import serve as serve
+    from servery.fields._field import Field as Field
+    from servery.fields._field import all_fields as all_fields
+    from servery.pipeline.advice import Advice as Advice
+    from servery.pipeline.advice import advise as advise
+    from servery.pipeline.ask import answer_line as answer_line
+    from servery.pipeline.ask import ask as ask
+    from servery.pipeline.ask import is_serving as is_serving
+    from servery.pipeline.batch import predict_file as predict_file
+    from servery.pipeline.deploy import deploy as deploy
+    from servery.pipeline.diagnosis import diagnose as diagnose
+    from servery.pipeline.inspect_data import check_data as check_data
+    from servery.pipeline.local import Model as Model
+    from servery.pipeline.local import load as load
+    from servery.pipeline.plan import Plan as Plan
+    from servery.pipeline.reevaluate import cross_validate as cross_validate
+    from servery.pipeline.reevaluate import evaluate as evaluate
+    from servery.pipeline.starters import missing_starters as missing_starters
+    from servery.pipeline.starters import train_starter as train_starter
+    from servery.pipeline.train import Trained as Trained
+    from servery.pipeline.train import train as train
+    from servery.pipeline.workspace import Workspace as Workspace
+    from servery.pipeline.workspace import admin_key as admin_key
+    from servery.settings import Settings as Settings

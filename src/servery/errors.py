@@ -11,6 +11,7 @@ ServeryError                      internal                 500
 │   ├── TooLongError              input.too_long           422
 │   ├── TooLargeError             input.too_large          413
 │   ├── HeaderTooLargeError       input.header_too_large   431
+│   ├── TooSlowError              input.too_slow           408
 │   └── UnsupportedMediaError     input.unsupported_media  415
 ├── NotFoundError                 not_found                404
 │   ├── ModelNotFoundError        model.not_found          404
@@ -58,6 +59,11 @@ class ServeryError(Exception):
     http_status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "server_error"
+
+    retry_after_seconds: int | None = None
+    """When asking again may help; sent as `Retry-After`."""
+    request_id: str | None = None
+    """Of the request that failed, where a server told it."""
 
     def __init__(self, message: str, *, hint: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -147,6 +153,13 @@ class HeaderTooLargeError(InputError):
 
     code = "input.header_too_large"
     http_status = 431
+
+
+class TooSlowError(InputError):
+    """The request took too long to arrive."""
+
+    code = "input.too_slow"
+    http_status = 408
 
 
 class UnsupportedMediaError(InputError):

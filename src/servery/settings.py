@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port the server listens on; 0 picks one.")
+    allow_remote: bool = Field(
+        default=False, description="Whether the server may listen on an address that others can reach."
+    )
     threads: int = Field(
         default=1, ge=1, le=256, description="Threads one model may use inside one forward pass."
     )

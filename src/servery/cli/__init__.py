@@ -1,1 +1,1 @@
-"""The command line, thin and lazy: a verb each."""
+"""The command line, thin: each verb calls Servery's public face, which loads what it needs on first use."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from servery.data.building import build_dataset
+from servery.data.dataset import Dataset
+from servery.data.readers import read_parts
+from servery.errors import DataError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -34,3 +39,39 @@ class KnownDataset:
     def is_at(self, root: Path | None) -> bool:
         """Whether every file is there."""
         return root is not None and all((root / self.folder / f).is_file() for f in self.files.values())
+
+
+def find_known(name: str, known_datasets: Iterable[KnownDataset]) -> KnownDataset:
+    """Return the known data set of that name.
+
+    Raises:
+        UnknownNameError: There is none.
+    """
+    by_name = {known.name: known for known in known_datasets}
+    if name not in by_name:
+        raise UnknownNameError.among("data set", name, by_name)
+    return by_name[name]
+
+
+def read_known(known: KnownDataset, root: Path) -> Dataset:
+    """Read every part of a known data set, joined, with a column `part`.
+
+    Args:
+        known: What its files and columns are.
+        root: Folder of data sets, as SERVERY_DATA names it.
+
+    Raises:
+        DataError: A file is missing or not what the catalog says.
+    """
+    folder = root / known.folder
+    missing = [file for file in known.files.values() if not (folder / file).is_file()]
+    if missing:
+        raise DataError(
+            f"The data set {known.name} lacks {', '.join(missing)} in {folder}.",
+            hint="set SERVERY_DATA to the folder that holds the data sets",
+        )
+    raw = read_parts({part: folder / file for part, file in known.files.items()})
+    terms = {"license": known.license, "citation": known.citation}
+    raw = replace(raw, facts={**raw.facts, **{key: value for key, value in terms.items() if value}})
+    roles = {column: "ignored" for column in known.ignored if column in raw.values}
+    return build_dataset(raw, known.name, folder, target=known.target, kinds=known.kinds, roles=roles)

@@ -12,7 +12,11 @@ from servery.discovery import instances
 from servery.errors import UnknownNameError
 
 Batch = dict[str, np.ndarray]
-"""Named arrays whose first axis is the row; the names are the network's inputs, in order."""
+"""Named arrays whose first axis is the row; the names are the network's inputs, in order.
+
+A sparse batch is in compressed row form instead: `indices` and `values` hold the entries of all rows, and row `i`
+owns those from `offsets[i]` to `offsets[i + 1]`.
+"""
 
 
 class Encoder(ABC):
@@ -25,8 +29,18 @@ class Encoder(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def encode(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        """Return the arrays of these examples, padded to the longest among them."""
+    def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
+        """Return the arrays of these examples, padded to the longest among them.
+
+        Args:
+            examples: Column name to value, one mapping a row.
+            cut: Shorten what is over the model's length instead of refusing it; for whole data sets, never for
+                a request.
+
+        Raises:
+            TooLongError: An example is over the model's length.
+            InputError: A value is not one its column can hold.
+        """
 
     def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return how much work each example is (tokens, pixels); batches are made of like sizes."""

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from servery.data.columns import Column
 from servery.errors import ArtifactError, NonFiniteError
 from servery.models.encoder import Batch, Encoder, find_encoder
 from servery.models.runtime import Runtime, find_runtime
-from servery.models.signature import Limits, Signature
+from servery.models.signature import Signature
 from servery.tasks.task import Answer, Calibration, Parameters, Task, find_task
 
 
@@ -44,7 +43,11 @@ class Predictor:
         return find_task(self.signature.task)
 
     def encode(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        """Turn examples into arrays."""
+        """Turn examples into arrays.
+
+        Raises:
+            InputError: An example is too long for the model, or holds a value it cannot read.
+        """
         return self.encoder.encode(examples)
 
     def run(self, batch: Batch) -> np.ndarray:
@@ -72,12 +75,15 @@ class Predictor:
     def outputs(self, examples: Sequence[Mapping[str, Any]], batch_size: int = 64) -> np.ndarray:
         """Compute the outputs of many examples, in batches of like sizes, in the order given.
 
+        Made for data sets: an example over the model's length is cut to it, as in training, where a request
+        with it would be refused.
+
         Returns:
             float32, (rows, ...).
         """
         order = np.argsort(self.encoder.sizes(examples), kind="stable")
         chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        results = [self.run(self.encode([examples[i] for i in chunk])) for chunk in chunks]
+        results = [self.run(self.encoder.encode([examples[i] for i in chunk], cut=True)) for chunk in chunks]
         joined = np.concatenate(results)
         restored = np.empty_like(joined)
         restored[order] = joined
@@ -93,7 +99,7 @@ class Predictor:
         description = {
             "format": 1,
             "recipe": self.recipe,
-            "signature": _signature_to_json(self.signature),
+            "signature": self.signature.to_dict(),
             "encoder": self.encoder.name,
             "encoder_state": self.encoder.state(),
             "runtime": self.runtime.name,
@@ -116,7 +122,7 @@ class Predictor:
             value = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))
             calibration = value["calibration"]
             return cls(
-                signature=_signature_from_json(value["signature"]),
+                signature=Signature.from_dict(value["signature"]),
                 encoder=find_encoder(value["encoder"]).restore(value["encoder_state"]),
                 runtime=find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
                 calibration=Calibration(
@@ -129,27 +135,3 @@ class Predictor:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"The predictor in {folder.name} cannot be read: {error!r}.") from error
-
-
-def _signature_to_json(signature: Signature) -> dict[str, Any]:
-    return {
-        "task": signature.task,
-        "field": signature.field,
-        "inputs": [c.to_dict() for c in signature.inputs],
-        "labels": list(signature.labels),
-        "target": signature.target,
-        "limits": asdict(signature.limits),
-        "example": signature.example,
-    }
-
-
-def _signature_from_json(value: dict[str, Any]) -> Signature:
-    return Signature(
-        task=value["task"],
-        field=value["field"],
-        inputs=tuple(Column.from_dict(c) for c in value["inputs"]),
-        labels=tuple(value["labels"]),
-        target=value["target"],
-        limits=Limits(**value["limits"]),
-        example=value["example"],
-    )

@@ -12,7 +12,7 @@ import numpy as np
 
 from servery.data.dataset import Dataset
 from servery.discovery import instances
-from servery.errors import UnknownNameError
+from servery.errors import DataError, UnknownNameError
 from servery.models.predictor import Predictor
 from servery.progress import Progress, Silence
 from servery.tasks.task import Task
@@ -95,9 +95,11 @@ class Loop(Protocol):
         objective: Objective,
         hyperparameters: Mapping[str, Any],
     ) -> Learned:
-        """Train `network` in place. Reads from `hyperparameters`: optimizer ("adamw" | "sgd"), learning_rate,
-        weight_decay, momentum, schedule ("cosine" | "constant"), warmup_share, batch_size, epochs, patience,
-        gradient_clip, accumulation_steps, average_decay (0 turns the averaging of weights off).
+        """Train `network` in place.
+
+        Reads from `hyperparameters`: optimizer ("adamw" | "sgd"), learning_rate, weight_decay, momentum, schedule
+        ("cosine" | "constant"), warmup_share, batch_size, epochs, patience, gradient_clip, accumulation_steps,
+        average_decay (0 turns the averaging of weights off), precision.
         """
 
 
@@ -163,11 +165,24 @@ class Recipe(ABC):
     def make(self, work: Work) -> Made:
         """Learn; the predictor is uncalibrated and in the runtime that learned it."""
 
-    def portable(self, predictor: Predictor, validation: Dataset) -> Predictor:
-        """Return the model in a runtime that needs no torch, if it agrees with the original on `validation`;
-        else the original, with the reason in `runtime_reason`.
+    def checked(self, name: str, value: Any) -> Any:
+        """Return the value a plan gives to one hyperparameter, as the type of its default.
+
+        Raises:
+            UnknownNameError: The recipe has no such hyperparameter.
+            DataError: The value is of another type.
         """
-        return predictor
+        if name not in self.defaults:
+            raise UnknownNameError.among(f"hyperparameter of {self.name}", name, self.defaults)
+        default = self.defaults[name]
+        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if default is not None and type(value) is not type(default):
+            raise DataError(
+                f"{self.name}: {name} is {value!r}; expected {type(default).__name__}, such as {default!r}.",
+                param=name,
+            )
+        return value
 
 
 def all_recipes() -> tuple[Recipe, ...]:

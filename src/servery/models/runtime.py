@@ -15,8 +15,10 @@ from servery.models.encoder import Batch
 
 
 class Runtime(ABC):
-    """Loaded weights, ready to run. A runtime class stands in its own file under `models/runtimes/`,
-    named as the file (`onnx.py` -> "onnx"), with a module-level `RUNTIME = ThatClass`.
+    """Loaded weights, ready to run.
+
+    A runtime class stands in its own file under `models/runtimes/`, named as the file (`onnx.py` -> "onnx"), with
+    a module-level `RUNTIME = ThatClass`.
 
     Only `torch_network.py` may import torch: a process that serves other runtimes never loads it.
     """

@@ -45,3 +45,28 @@ class Signature:
     def kinds(self) -> frozenset[Kind]:
         """Kinds of the inputs."""
         return frozenset(c.kind for c in self.inputs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the signature as plain JSON types."""
+        return {
+            "task": self.task,
+            "field": self.field,
+            "inputs": [column.to_dict() for column in self.inputs],
+            "labels": list(self.labels),
+            "target": self.target,
+            "limits": dataclasses.asdict(self.limits),
+            "example": self.example,
+        }
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Signature:
+        """Rebuild a signature from `to_dict`."""
+        return cls(
+            task=value["task"],
+            field=value["field"],
+            inputs=tuple(Column.from_dict(column) for column in value["inputs"]),
+            labels=tuple(value["labels"]),
+            target=value["target"],
+            limits=Limits(**value["limits"]),
+            example=value["example"],
+        )

@@ -29,6 +29,7 @@ class Plan:
         seed: Everything random follows from it.
         deadline_seconds: Wall-clock limit of the fit; 0 for none.
         threads: CPU threads of the fit; 0 for all cores.
+        max_rows: Most training rows to use, a seeded choice of them; 0 for all.
         export: Whether to make a variant that needs no torch.
         hyperparameters: What differs from the recipe's defaults.
         reason: Why the advice chose this, for people.
@@ -46,6 +47,7 @@ class Plan:
     seed: int = 0
     deadline_seconds: float = 0.0
     threads: int = 0
+    max_rows: int = 0
     export: bool = True
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
@@ -89,6 +91,13 @@ class Plan:
                 f"known: {', '.join(sorted(known))}.",
                 param="plan",
             )
+        for name, value in values.items():
+            default = getattr(cls("", "", ""), name)
+            if not isinstance(value, _accepted(default)):
+                raise DataError(
+                    f"The plan's {name} is {value!r}; expected {type(default).__name__}, such as {default!r}.",
+                    param="plan",
+                )
         return cls(**values)
 
     @classmethod
@@ -102,6 +111,10 @@ class Plan:
             return cls.from_toml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"The plan {path} cannot be read: {error.strerror}.", param="plan") from error
+
+
+def _accepted(default: Any) -> tuple[type, ...]:
+    return (int, float) if isinstance(default, float) else (type(default),)
 
 
 def _toml(value: Any) -> str:

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from servery.data.columns import Column, Kind
 from servery.discovery import instances
 from servery.errors import UnknownNameError
 
 Example = dict[str, Any]
+
+
+class Bounds(Protocol):
+    """Bounds of one request; `models.signature.Limits` is one."""
+
+    @property
+    def max_inputs(self) -> int:
+        """Inputs in one request."""
+
+    @property
+    def max_text_characters(self) -> int:
+        """Characters of one text."""
+
+    @property
+    def max_image_pixels(self) -> int:
+        """Width times height of one picture."""
+
+    @property
+    def max_image_bytes(self) -> int:
+        """Encoded size of one picture."""
 
 
 class Form(ABC):
@@ -21,18 +41,20 @@ class Form(ABC):
 
     name: ClassVar[str]
     rank: ClassVar[int]
-    """Of the forms that match a model's inputs the one of the highest rank is used (a picture with numbers is a picture)."""
+    """Of the forms that match a model's inputs the one of the highest rank is used: a picture with numbers is
+    a picture.
+    """
 
     @abstractmethod
     def matches(self, kinds: frozenset[Kind]) -> bool:
         """Whether a model with inputs of these kinds is asked in this form."""
 
     @abstractmethod
-    def examples(self, inputs: Any, columns: Sequence[Column], limits: Any) -> list[Example]:
+    def examples(self, inputs: Any, columns: Sequence[Column], limits: Bounds) -> list[Example]:
         """Read decoded JSON `inputs` (one input or a list of them).
 
         Raises:
-            InputError: Wrong type, missing column, too long, too large or too many; `param` is a JSON pointer.
+            InputError: Wrong type, missing column, too long, too large, too many; `param` is a JSON pointer.
         """
 
     @abstractmethod
@@ -41,7 +63,7 @@ class Form(ABC):
 
     @abstractmethod
     def examples_from_bytes(
-        self, body: bytes, content_type: str, columns: Sequence[Column], limits: Any
+        self, body: bytes, content_type: str, columns: Sequence[Column], limits: Bounds
     ) -> list[Example]:
         """Read a raw body, e.g. one picture's bytes.
 
@@ -54,7 +76,7 @@ class Form(ABC):
         """Return one example as a client would send it in JSON; the inverse of `examples`."""
 
     @abstractmethod
-    def json_schema(self, columns: Sequence[Column], limits: Any) -> dict[str, Any]:
+    def json_schema(self, columns: Sequence[Column], limits: Bounds) -> dict[str, Any]:
         """Return the JSON Schema of one input, every string, list and number bounded."""
 
 

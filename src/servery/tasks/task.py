@@ -1,4 +1,4 @@
-"""A kind of question: what is asked and answered, how an answer is scored, and what it counts as on the bill."""
+"""A kind of question: what is asked and answered, how an answer is scored, what it counts as on the bill."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Task(ABC):
     """One kind of question. A task is an object in its own file under `tasks/`; nothing else names it.
 
     `outputs` are what a predictor's `run` gives: for classification logits, float32, (rows, labels).
-    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) for several labels a row.
+    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) where a row may carry
+    several labels.
     """
 
     name: ClassVar[str]
@@ -86,7 +87,11 @@ class Task(ABC):
 
     @abstractmethod
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
-        """Return every metric of the task by name; `primary_metric` is one of them, and larger is better for it."""
+        """Return every metric of the task by name; `primary_metric` is one of them, larger is better."""
+
+    def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
+        """Return the primary metric alone; a task overrides it where that is cheaper than `measure`."""
+        return self.measure(targets, outputs, calibration)[self.primary_metric]
 
     @abstractmethod
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
@@ -94,7 +99,11 @@ class Task(ABC):
 
     @abstractmethod
     def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
-        """Return what a model that ignores its input would put out, fitted on training targets, (rows, labels)."""
+        """Return what a model that ignores its input would put out, fitted on training targets.
+
+        Returns:
+            float32, (rows, labels).
+        """
 
     @abstractmethod
     def hub_name(self, kinds: frozenset[Kind]) -> str:

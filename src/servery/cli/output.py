@@ -1,0 +1,109 @@
+"""How answers look: a table or facts for people, one JSON value for scripts, progress on the error stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from servery.errors import ServeryError
+
+HEADING_WIDTH = 10
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value on the standard output."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print headed lines, the headings in one column."""
+    for heading, text in facts:
+        print(f"{heading:<{HEADING_WIDTH}}{text}")
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table without rulers, columns as wide as their widest cell."""
+    cells = [list(headings), *[["" if v is None else str(v) for v in row] for row in rows]]
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(headings))]
+    for row in cells:
+        line = "   ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        print(line.rstrip())
+
+
+def print_error(error: ServeryError, as_json: bool = False) -> None:
+    """Print an error for people on the error stream, or as JSON on the standard output for scripts."""
+    if as_json:
+        print_json(error.body())
+        return
+    print(f"Error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  Try: {error.hint}", file=sys.stderr)
+    print(f"  [{error.code}]", file=sys.stderr)
+
+
+def _width(text: str) -> int:
+    # Chinese characters take two cells of a terminal.
+    return sum(2 if ord(c) >= 0x1100 and _is_wide(c) else 1 for c in text)
+
+
+def _is_wide(character: str) -> bool:
+    code = ord(character)
+    return (
+        0x1100 <= code <= 0x115F
+        or 0x2E80 <= code <= 0xA4CF
+        or 0xAC00 <= code <= 0xD7A3
+        or 0xF900 <= code <= 0xFFE6
+    )
+
+
+class TerminalProgress:
+    """Draws a bar on a terminal; elsewhere prints a line now and then. Writes to the error stream only."""
+
+    def __init__(self, is_quiet: bool = False) -> None:
+        self._is_quiet = is_quiet
+        self._is_terminal = sys.stderr.isatty() and not os.environ.get("NO_COLOR_BAR")
+        self._has_bar = False
+        self._last_line_at = 0.0
+
+    def update(self, stage: str, done: float, total: float, note: str = "") -> None:
+        """Draw how far `stage` is."""
+        if self._is_quiet:
+            return
+        share = min(done / total, 1.0) if total else 0.0
+        if self._is_terminal:
+            bar = "#" * round(share * 24)
+            sys.stderr.write(f"\r\x1b[2K{stage:<{HEADING_WIDTH}}[{bar:<24}] {share:4.0%}  {note}")
+            self._has_bar = True
+            if share >= 1.0:
+                self._end_bar()
+        elif time.monotonic() - self._last_line_at > 10.0 or share >= 1.0:
+            self._last_line_at = time.monotonic()
+            sys.stderr.write(f"{stage:<{HEADING_WIDTH}}{share:4.0%}  {note}\n")
+        sys.stderr.flush()
+
+    def say(self, heading: str, text: str) -> None:
+        """Print one finished fact."""
+        if self._is_quiet:
+            return
+        self._end_bar()
+        sys.stderr.write(f"{heading:<{HEADING_WIDTH}}{text}\n")
+        sys.stderr.flush()
+
+    def _end_bar(self) -> None:
+        if self._has_bar:
+            sys.stderr.write("\n")
+            self._has_bar = False
+
+
+def short_metrics(metrics: Mapping[str, Any], primary: str = "macro_f1") -> str:
+    """Return a version's main metric with its interval, for a table's cell."""
+    value = metrics.get(primary)
+    if isinstance(value, Mapping):
+        return f"{primary} {value['value']:.3f} [{value['low']:.3f}-{value['high']:.3f}]"
+    return "" if value is None else f"{primary} {value:.3f}"

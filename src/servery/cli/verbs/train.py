@@ -1,0 +1,82 @@
+"""Train, evaluate and register a model from your data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import servery
+from servery.cli.options import AsJson, seconds
+from servery.cli.output import TerminalProgress, print_json
+from servery.errors import InputError
+
+
+def verb(
+    field: Annotated[str, typer.Option(help="The field, see `servery fields`.")] = "",
+    data: Annotated[str, typer.Option(help="A file, a folder, a known data set, or 'sample'.")] = "",
+    target: Annotated[str, typer.Option(help="The column to learn.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the model in the registry.")] = "",
+    recipe: Annotated[str, typer.Option(help="How to learn it; chosen for you when left out.")] = "",
+    deadline: Annotated[str, typer.Option(help="Stop with the best so far after 90s, 10m, 1.5h.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all cores when left out.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A hyperparameter, e.g. --set epochs=5; repeatable.")
+    ] = None,
+    plan: Annotated[Path | None, typer.Option(help="A plan.toml; options given beside it win.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Train, evaluate and register a model from your data."""
+    changes: dict[str, Any] = {
+        "field": field,
+        "data": data,
+        "target": target,
+        "name": name,
+        "recipe": recipe,
+        "deadline_seconds": seconds(deadline) if deadline else None,
+        "seed": seed,
+        "threads": threads,
+        "hyperparameters": dict(_setting(text) for text in setting or []),
+    }
+    chosen = {key: value for key, value in changes.items() if value not in (None, "", {})}
+    full = servery.Plan.read(plan).with_changes(**chosen) if plan else _plan(chosen)
+    progress = TerminalProgress(is_quiet=json)
+    trained = servery.train(full, progress=progress)
+    if json:
+        print_json({"version": trained.version.to_dict(), "evaluation": trained.evaluation.to_dict()})
+        return
+    for metric, text in trained.evaluation.headline():
+        progress.say("Test", f"{metric} {text}")
+    progress.say("Verdict", trained.evaluation.verdict)
+    progress.say("Saved", f"{trained.version.reference}   {trained.seconds:.0f} s")
+    print(f"Next      servery report {full.name} --open")
+    print(f"          servery deploy {trained.version.reference} --alias production")
+
+
+def _plan(chosen: dict[str, Any]) -> servery.Plan:
+    missing = [f"--{option}" for option in ("field", "data", "name") if option not in chosen]
+    if missing:
+        raise InputError(
+            f"{', '.join(missing)} missing: a training needs a field, data and a name.",
+            hint="servery train --field sentiment-analysis --data sample --name first",
+            param=missing[0],
+        )
+    return servery.Plan(**chosen)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise InputError(f"{text!r} is no setting; write --set name=value.", param="--set")
+    return name.strip(), _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)

@@ -1,0 +1,423 @@
+"""The SDK: ask a Servery server from Python, sync or async; needs neither torch nor numpy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import html
+import json
+import os
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, overload
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from servery.errors import DeadlineError, InputError, NotReadyError, ServeryError
+from servery.schemas import VERSION, ErrorBody, ModelList, ModelObject, Notice, PredictResponse, Status
+from servery.settings import Settings
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+RETRIED = (429, 503)
+LONGEST_PAUSE_SECONDS = 10.0
+
+Message = TypeVar("Message")
+
+
+@dataclass(frozen=True)
+class Prediction(Sequence[dict[str, Any]]):
+    """The answers, one an input, like a list; with what they cost and what to know about them.
+
+    Attributes:
+        outputs: The answers.
+        model: The version that answered, "name@3".
+        task: The Hub's name of the task.
+        usage: The model's own unit to how many, and "compute_seconds".
+        warnings: What to know about the answers.
+        id: Id of the request, for questions to the operator.
+    """
+
+    outputs: list[dict[str, Any]]
+    model: str = ""
+    task: str = ""
+    usage: dict[str, float] = field(default_factory=dict)
+    warnings: list[Notice] = field(default_factory=list)
+    id: str = ""
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        return self.outputs[place]
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>&#9888; {html.escape(notice.message)}</p>" for notice in self.warnings)
+        rows = "".join(f"<tr><td>{i}</td><td>{_html(o)}</td></tr>" for i, o in enumerate(self.outputs[:100]))
+        return (
+            f"<p><b>{html.escape(self.model)}</b> &middot; {html.escape(self.task)}</p>{notes}"
+            f"<table><tr><th>input</th><th>answer</th></tr>{rows}</table>"
+        )
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request to be sent."""
+
+    method: str
+    path: str
+    content: bytes | None = None
+    content_type: str = "application/json"
+
+
+Steps = Generator[_Call | float, httpx.Response, httpx.Response]
+"""What a conversation asks of its transport: send a call, or wait so many seconds."""
+
+
+class _Core:
+    """Builds the requests and reads the answers; the two clients only carry them."""
+
+    def __init__(
+        self, base_url: str | None, api_key: str | None, timeout_seconds: float, retries: int
+    ) -> None:
+        self.base_url = (base_url or os.environ.get("SERVERY_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
+        self.retries = retries
+        self.options: dict[str, Any] = {
+            "base_url": self.base_url,
+            "timeout": timeout_seconds,
+            "trust_env": False,
+            "headers": {"user-agent": f"servery-python/{VERSION}", **_authorization(api_key)},
+        }
+
+    def steps(self, call: _Call) -> Steps:
+        """Send a call, again after the pause the server asks for, and return its good answer.
+
+        Raises:
+            ServeryError: The server's error, as its own class.
+        """
+        for attempt in range(self.retries + 1):
+            response = yield call
+            if response.status_code not in RETRIED or attempt == self.retries:
+                break
+            yield _pause_seconds(response, attempt)
+        if response.is_success:
+            return response
+        raise error_of(response)
+
+    def predict(self, model: str, inputs: Any, parameters: Mapping[str, Any]) -> _Call:
+        """Return the call of a prediction; one picture without parameters travels as it is."""
+        path = f"/v1/models/{quote(model, safe='@')}/predict"
+        wanted = {name: value for name, value in parameters.items() if value is not None}
+        if isinstance(inputs, (bytes, bytearray, memoryview, Path)) and not wanted:
+            content = _read(inputs)
+            if isinstance(content, bytes):
+                return _Call("POST", path, content, "application/octet-stream")
+        body = {"inputs": _plain(inputs), "parameters": wanted}
+        try:
+            return _Call("POST", path, json.dumps(body, ensure_ascii=False, allow_nan=False).encode())
+        except (TypeError, ValueError) as error:
+            raise InputError(f"The inputs cannot be sent: {error}.", param="inputs") from error
+
+    def prediction(self, response: httpx.Response) -> Prediction:
+        """Read the answer of a prediction."""
+        answer = _read_as(response, PredictResponse)
+        return Prediction(answer.outputs, answer.model, answer.task, answer.usage, answer.warnings, answer.id)
+
+    def unreachable(self, error: httpx.TransportError) -> ServeryError:
+        """Return what a call that got no answer means."""
+        if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
+            return DeadlineError(
+                f"{self.base_url} did not answer in time.",
+                hint="Raise timeout_seconds, or send fewer inputs.",
+            )
+        return NotReadyError(f"No server answers at {self.base_url}: {error}.", hint="servery serve")
+
+
+MODELS = _Call("GET", "/v1/models")
+STATUS = _Call("GET", "/admin/v1/status")
+
+
+def _model_call(model: str) -> _Call:
+    return _Call("GET", f"/v1/models/{quote(model, safe='@')}")
+
+
+class Client:
+    """Asks a server.
+
+    Args:
+        base_url: Where it is; None takes SERVERY_BASE_URL, else http://127.0.0.1:8000.
+        api_key: None takes SERVERY_API_KEY, else the admin key of this machine's data home, if it can be read.
+        timeout_seconds: Longest wait for one answer.
+        retries: How often a call is sent again when the server is busy (429, 503) and says when.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 30.0,
+        *,
+        retries: int = 2,
+    ) -> None:
+        self._core = _Core(base_url, api_key, timeout_seconds, retries)
+        self._http = httpx.Client(**self._core.options)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def models(self) -> list[ModelObject]:
+        """Return every model that can be asked."""
+        return _read_as(self._send(MODELS), ModelList).data
+
+    def model(self, model: str) -> ModelObject:
+        """Return one model with what it takes and gives.
+
+        Raises:
+            ModelNotFoundError: There is none of that id.
+        """
+        return _read_as(self._send(_model_call(model)), ModelObject)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return what every loaded version is doing, as `schemas.ReplicaStatus`; needs an admin key."""
+        return _replicas(self._send(STATUS))
+
+    def predict(self, model: str, inputs: Any, **parameters: Any) -> Prediction:
+        """Answer one input or a list of them.
+
+        Args:
+            model: "name", "name@3" or "name@alias".
+            inputs: A text, a row as a dict, a picture as bytes or as the path of its file; or a list of these.
+            **parameters: What the task allows to ask, e.g. `top_k=3`.
+
+        Raises:
+            ModelNotFoundError: There is no such model.
+            InputError: The inputs are not what it takes.
+            NotReadyError: No server answers.
+        """
+        return self._core.prediction(self._send(self._core.predict(model, inputs, parameters)))
+
+    def text_classification(self, model: str, text: str, *, top_k: int | None = None) -> list[dict[str, Any]]:
+        """Return the labels of a text with their scores, the best first."""
+        return _labels(self.predict(model, text, top_k=top_k))
+
+    def image_classification(
+        self, model: str, image: bytes | Path, *, top_k: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the labels of a picture with their scores, the best first."""
+        return _labels(self.predict(model, image, top_k=top_k))
+
+    def tabular_classification(
+        self, model: str, table: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        """Return the best label of every row; `table` is columns of values or a list of rows."""
+        return _best_labels(self.predict(model, _rows(table)))
+
+    def _send(self, call: _Call) -> httpx.Response:
+        steps = self._core.steps(call)
+        step = next(steps)
+        try:
+            while True:
+                if isinstance(step, float):
+                    time.sleep(step)
+                    step = next(steps)
+                else:
+                    step = steps.send(self._http.request(**_sent(step)))
+        except StopIteration as done:
+            response: httpx.Response = done.value
+            return response
+        except httpx.TransportError as error:
+            raise self._core.unreachable(error) from error
+
+
+class AsyncClient:
+    """Asks a server from asyncio; the arguments and methods are those of `Client`, awaited."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout_seconds: float = 30.0,
+        *,
+        retries: int = 2,
+    ) -> None:
+        self._core = _Core(base_url, api_key, timeout_seconds, retries)
+        self._http = httpx.AsyncClient(**self._core.options)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def models(self) -> list[ModelObject]:
+        """Return every model that can be asked."""
+        return _read_as(await self._send(MODELS), ModelList).data
+
+    async def model(self, model: str) -> ModelObject:
+        """Return one model; see `Client.model`."""
+        return _read_as(await self._send(_model_call(model)), ModelObject)
+
+    async def status(self) -> list[dict[str, Any]]:
+        """Return what every loaded version is doing; see `Client.status`."""
+        return _replicas(await self._send(STATUS))
+
+    async def predict(self, model: str, inputs: Any, **parameters: Any) -> Prediction:
+        """Answer one input or a list of them; see `Client.predict`."""
+        call = self._core.predict(model, inputs, parameters)
+        return self._core.prediction(await self._send(call))
+
+    async def text_classification(
+        self, model: str, text: str, *, top_k: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the labels of a text with their scores, the best first."""
+        return _labels(await self.predict(model, text, top_k=top_k))
+
+    async def image_classification(
+        self, model: str, image: bytes | Path, *, top_k: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the labels of a picture with their scores, the best first."""
+        return _labels(await self.predict(model, image, top_k=top_k))
+
+    async def tabular_classification(
+        self, model: str, table: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        """Return the best label of every row; see `Client.tabular_classification`."""
+        return _best_labels(await self.predict(model, _rows(table)))
+
+    async def _send(self, call: _Call) -> httpx.Response:
+        steps = self._core.steps(call)
+        step = next(steps)
+        while True:
+            try:
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                    step = next(steps)
+                else:
+                    step = steps.send(await self._http.request(**_sent(step)))
+            except StopIteration as done:
+                response: httpx.Response = done.value
+                return response
+            except httpx.TransportError as error:
+                raise self._core.unreachable(error) from error
+
+
+def error_of(response: httpx.Response) -> ServeryError:
+    """Return the error of an answer that is not 2xx, as the class of its code."""
+    try:
+        told = msgspec.json.decode(response.content, type=ErrorBody).error
+    except msgspec.DecodeError:
+        error = ServeryError(f"The server answered {response.status_code} without saying why.")
+    else:
+        kind = {kind.code: kind for kind in _kinds(ServeryError)}.get(told.code, ServeryError)
+        error = kind(told.message, hint=told.hint, param=told.param)
+        error.request_id = told.request_id
+    retry_after = response.headers.get("retry-after", "")
+    error.retry_after_seconds = int(retry_after) if retry_after.isdigit() else None
+    return error
+
+
+def _kinds(root: type[ServeryError]) -> Iterator[type[ServeryError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from _kinds(kind)
+
+
+def _authorization(api_key: str | None) -> dict[str, str]:
+    key = api_key or os.environ.get("SERVERY_API_KEY") or _local_key()
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+def _local_key() -> str | None:
+    try:
+        return Settings().admin_key_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _pause_seconds(response: httpx.Response, attempt: int) -> float:
+    asked = response.headers.get("retry-after", "")
+    return min(float(asked) if asked.isdigit() else 0.5 * 2.0**attempt, LONGEST_PAUSE_SECONDS)
+
+
+def _sent(call: _Call) -> dict[str, Any]:
+    headers = {} if call.content is None else {"content-type": call.content_type}
+    return {"method": call.method, "url": call.path, "content": call.content, "headers": headers}
+
+
+def _read_as(response: httpx.Response, message: type[Message]) -> Message:
+    try:
+        return msgspec.json.decode(response.content, type=message)
+    except msgspec.DecodeError as error:
+        raise ServeryError(f"The server's answer cannot be read: {error}.") from error
+
+
+def _replicas(response: httpx.Response) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = msgspec.to_builtins(_read_as(response, Status).replicas)
+    return rows
+
+
+def _read(source: bytes | bytearray | memoryview | Path) -> bytes | str:
+    if not isinstance(source, Path):
+        return bytes(source)
+    try:
+        return source.read_text(encoding="utf-8") if source.suffix == ".txt" else source.read_bytes()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The file {source} cannot be read: {error}.", param="inputs") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return an input as plain JSON types: bytes in base64, numpy's arrays and numbers as Python's."""
+    if isinstance(value, (bytes, bytearray, memoryview, Path)):
+        content = _read(value)
+        return base64.b64encode(content).decode("ascii") if isinstance(content, bytes) else content
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _rows(table: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]) -> Any:
+    if isinstance(table, Mapping):
+        return {"table": {name: list(values) for name, values in table.items()}}
+    return list(table)
+
+
+def _labels(prediction: Prediction) -> list[dict[str, Any]]:
+    return list(prediction[0]["labels"])
+
+
+def _best_labels(prediction: Prediction) -> list[str]:
+    return [output["label"] for output in prediction]
+
+
+def _html(output: Mapping[str, Any]) -> str:
+    labels = output.get("labels") or []
+    if not labels:
+        return f"<code>{html.escape(json.dumps(output, ensure_ascii=False)[:1000])}</code>"
+    return "<br>".join(f"{html.escape(str(p['label']))} {p['score']:.3f}" for p in labels[:10])

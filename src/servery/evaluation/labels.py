@@ -1,0 +1,137 @@
+"""What can be told of a model that answers with labels: confusion, curves, reliability, thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from servery.evaluation.evaluation import Bin, Curve, LabelRow, Reliability, ThresholdRow
+from servery.metrics import calibration as believable
+from servery.metrics import classification, multi_label
+from servery.metrics.ranking_curves import Ranking, precision_recall_curve, roc_curve
+from servery.tasks.task import Calibration, Task
+
+MOST_CURVES = 6
+MOST_POINTS = 200
+THRESHOLDS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
+
+
+def selected(scores: np.ndarray, targets: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return which labels the model answers, bool, (rows, labels): the best one, or all from their thresholds on."""
+    if targets.ndim == 1:
+        return carried(scores.argmax(axis=1), scores.shape[1])
+    return np.asarray(scores >= (np.array(calibration.thresholds) if calibration.thresholds else 0.5))
+
+
+def carried(targets: np.ndarray, label_count: int) -> np.ndarray:
+    """Return which labels each row truly carries, bool, (rows, labels)."""
+    return np.asarray(targets[:, None] == np.arange(label_count) if targets.ndim == 1 else targets > 0)
+
+
+def confusion(targets: np.ndarray, scores: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Return counts of true by predicted labels; empty for several labels a row."""
+    if targets.ndim == 2:
+        return ()
+    matrix = classification.confusion_matrix(targets, scores.argmax(axis=1), scores.shape[1])
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def label_rows(
+    targets: np.ndarray, scores: np.ndarray, labels: Sequence[str], calibration: Calibration
+) -> tuple[LabelRow, ...]:
+    """Return how well each label was found."""
+    measured = multi_label.per_label(carried(targets, len(labels)), selected(scores, targets, calibration))
+    thresholds: Sequence[float | None] = calibration.thresholds or [None] * len(labels)
+    columns = (measured.precision, measured.recall, measured.f1, measured.support)
+    rows = zip(labels, *(column.tolist() for column in columns), thresholds, strict=True)
+    return tuple(LabelRow(*row) for row in rows)
+
+
+def curves(
+    targets: np.ndarray, scores: np.ndarray, labels: Sequence[str]
+) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+    """Return ROC and precision-recall curves: of the last of two labels, else of the most frequent ones."""
+    truth = carried(targets, len(labels))
+    chosen = [1] if len(labels) == 2 and targets.ndim == 1 else np.argsort(-truth.sum(axis=0), kind="stable")
+    rankings = {int(i): Ranking.of(truth[:, i], scores[:, i]) for i in chosen[:MOST_CURVES]}
+    defined = {i: ranking for i, ranking in rankings.items() if ranking.is_defined}
+    roc = [
+        _curve(labels[i], *roc_curve(truth[:, i], scores[:, i]), ranking.roc_auc)
+        for i, ranking in defined.items()
+    ]
+    precision_recall = [
+        _curve(labels[i], *precision_recall_curve(truth[:, i], scores[:, i]), ranking.average_precision)
+        for i, ranking in defined.items()
+    ]
+    return tuple(roc), tuple(precision_recall)
+
+
+def _curve(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
+    """Keep at most 200 points, evenly spread along the length of the curve."""
+    if len(x) > MOST_POINTS:
+        length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
+        wanted = np.linspace(0.0, length[-1], MOST_POINTS - 1)
+        kept = np.unique(np.append(np.searchsorted(length, wanted), len(x) - 1).clip(max=len(x) - 1))
+        x, y = x[kept], y[kept]
+    return Curve(label, tuple(x.round(5).tolist()), tuple(y.round(5).tolist()), area)
+
+
+def reliability(
+    task: Task, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
+) -> Reliability:
+    """Return the reliability table with the fitted temperature, and the error without it."""
+    before = task.scores(outputs, Calibration())
+    table = believable.reliability(*believable.decisions(targets, task.scores(outputs, calibration)))
+    bins = tuple(
+        Bin(float(low), float(high), int(count), _known(mean), _known(share))
+        for low, high, count, mean, share in zip(
+            table.edges[:-1], table.edges[1:], table.counts, table.mean_scores, table.shares_true, strict=True
+        )
+    )
+    return Reliability(
+        bins=bins,
+        ece=table.ece,
+        ece_before=believable.ece(*believable.decisions(targets, before)),
+        temperature=calibration.temperature,
+        fitted_on=calibration.fitted_on,
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def thresholds(targets: np.ndarray, scores: np.ndarray) -> tuple[ThresholdRow, ...]:
+    """Return what each threshold would give for the last of two labels; empty for other models."""
+    if targets.ndim == 2 or scores.shape[1] != 2:
+        return ()
+    is_positive = targets == 1
+    return tuple(_threshold_row(is_positive, scores[:, 1] >= t, t) for t in THRESHOLDS)
+
+
+def _threshold_row(is_positive: np.ndarray, taken: np.ndarray, threshold: float) -> ThresholdRow:
+    measured = multi_label.per_label(is_positive[:, None], taken[:, None])
+    return ThresholdRow(
+        threshold=threshold,
+        selected_share=float(taken.mean()),
+        precision=float(measured.precision[0]),
+        recall=float(measured.recall[0]),
+        f1=float(measured.f1[0]),
+    )
+
+
+def quality(truth: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return how right each row is, from 0 to 1: the F1 of its labels, 1 where nothing was to be found or said.
+
+    With one label a row that is whether it was found.
+
+    Args:
+        truth: Labels the row carries, bool, (rows, labels).
+        taken: Labels the model answers, bool, (rows, labels).
+
+    Returns:
+        float64, (rows,).
+    """
+    both = truth.sum(axis=1) + taken.sum(axis=1)
+    return np.where(both > 0, 2 * (truth & taken).sum(axis=1) / np.maximum(both, 1), 1.0)

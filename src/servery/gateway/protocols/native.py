@@ -1,0 +1,151 @@
+"""Servery's own protocol: what models there are, and predictions in an envelope."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import datetime
+
+import msgspec
+
+from servery.errors import InputError
+from servery.gateway.message import Request, Response
+from servery.gateway.openapi import INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
+from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
+from servery.gateway.route import Permission, Route
+from servery.registry.version import Version
+from servery.schemas import ColumnObject, ModelList, ModelObject, PredictResponse
+from servery.serving.engine import Engine
+from servery.serving.replica import Replica
+
+NAMES = frozenset({"inputs", "parameters"})
+
+
+async def list_models(request: Request) -> Response:
+    """Answer every model that can be asked."""
+    engine = request.gateway.engine
+    by_name: dict[str, list[Version]] = {}
+    for version in await asyncio.to_thread(engine.registry.versions):
+        by_name.setdefault(version.name, []).append(version)
+    models = [_object(name, await engine.version(name), engine, group) for name, group in by_name.items()]
+    return Response.json(ModelList(models))
+
+
+async def show_model(request: Request) -> Response:
+    """Answer one model with what it takes and gives."""
+    engine = request.gateway.engine
+    reference = request.parameters["model"]
+    replica = await engine.replica(reference)
+    group = await asyncio.to_thread(engine.registry.versions, replica.version.name)
+    known = _object(reference, replica.version, engine, group)
+    signature = replica.predictor.signature
+    return Response.json(
+        msgspec.structs.replace(
+            known,
+            hub_task=replica.hub_task,
+            labels=list(signature.labels),
+            inputs=[ColumnObject(c.name, c.kind.value, list(c.categories)) for c in signature.inputs],
+            limits=dataclasses.asdict(replica.limits),
+            example=signature.example,
+        )
+    )
+
+
+async def describe_model(request: Request) -> Response:
+    """Answer the OpenAPI document of one model."""
+    reference = request.parameters["model"]
+    return Response.json(model_document(reference, await request.gateway.engine.replica(reference)))
+
+
+async def answer(request: Request) -> Response:
+    """Answer a prediction in an envelope."""
+    predicted = await predict(request, "native", read)
+    replica = predicted.replica
+    return Response.json(
+        PredictResponse(
+            id=request.id,
+            model=replica.version.reference,
+            task=replica.hub_task,
+            outputs=predicted.answered.answers,
+            usage=predicted.usage,
+            warnings=predicted.warnings,
+        ),
+        headers=[(b"x-model-version", replica.version.reference.encode())],
+    )
+
+
+def read(body: bytes, content_type: str, replica: Replica) -> Asked:
+    """Read `{"inputs": ..., "parameters": {...}}`, or a picture's bytes with their content type.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not is_json(body, content_type):
+        return asked_bytes(body, content_type, replica)
+    value = read_json(body, NAMES)
+    if "inputs" not in value:
+        raise InputError('The body has no "inputs".', param="/inputs", hint='{"inputs": ...}')
+    return asked_json(value["inputs"], value.get("parameters"), replica)
+
+
+def _object(reference: str, version: Version, engine: Engine, group: list[Version]) -> ModelObject:
+    return ModelObject(
+        id=reference,
+        created=int(datetime.fromisoformat(version.created_at).timestamp()),
+        version=version.number,
+        digest=version.digest,
+        task=version.task,
+        field=version.field,
+        recipe=version.recipe,
+        state=engine.state(version),
+        is_sample=bool(version.lineage.get("is_sample")),
+        aliases={alias: v.number for v in group for alias in v.aliases},
+        versions=[v.number for v in group],
+        metrics=dict(version.metrics),
+    )
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/models",
+        Permission.MODELS_READ,
+        list_models,
+        "List the models",
+        response=ModelList,
+        tags=("models",),
+    ),
+    Route(
+        "GET",
+        "/v1/models/{model}",
+        Permission.MODELS_READ,
+        show_model,
+        "Show one model",
+        response=ModelObject,
+        tags=("models",),
+    ),
+    Route(
+        "GET",
+        "/v1/models/{model}/openapi.json",
+        Permission.MODELS_READ,
+        describe_model,
+        "Describe one model's requests and answers",
+        response={"type": "object"},
+        tags=("models",),
+    ),
+    Route(
+        "POST",
+        "/v1/models/{model}/predict",
+        Permission.PREDICT,
+        answer,
+        "Predict",
+        request={
+            "type": "object",
+            "properties": {"inputs": INPUTS_SCHEMA, "parameters": PARAMETERS_SCHEMA},
+            "required": ["inputs"],
+            "additionalProperties": False,
+        },
+        response=PredictResponse,
+        tags=("predictions",),
+    ),
+)

@@ -1,0 +1,132 @@
+"""How number columns are brought to one size, and what stands where a number is missing."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from servery.errors import DataError
+
+KNOTS = 256
+"""Quantiles kept of a column; between them is a straight line."""
+LIMIT = 8.0
+"""Largest scaled value: one mistyped number must not swamp a model."""
+TRANSFORMS = ("standard", "quantile")
+
+
+class Scales:
+    """Number columns, as learned from their training values.
+
+    Args:
+        medians: Stand in for missing numbers, (columns,).
+        means: Subtracted by the standard transform, (columns,).
+        deviations: Divide by the standard transform, (columns,).
+        has_gaps: Whether numbers were missing in training, so that a mark for it is learned, bool, (columns,).
+        knots: Of the quantile transform: quantiles, (columns, knots); None for the standard one.
+    """
+
+    def __init__(
+        self,
+        medians: np.ndarray,
+        means: np.ndarray,
+        deviations: np.ndarray,
+        has_gaps: np.ndarray,
+        knots: np.ndarray | None = None,
+    ) -> None:
+        self.medians = medians
+        self.means = means
+        self.deviations = deviations
+        self.has_gaps = has_gaps
+        self.knots = knots
+        self._curves = [_curve(column) for column in knots] if knots is not None else []
+
+    @classmethod
+    def fit(cls, values: np.ndarray, transform: str) -> Scales:
+        """Learn from the training rows.
+
+        Args:
+            values: float64, (rows, columns), NaN where missing.
+            transform: "standard" (mean 0, deviation 1), or "quantile" (a normal distribution).
+
+        Raises:
+            DataError: There is no such transform.
+        """
+        if transform not in TRANSFORMS:
+            raise DataError(f"There is no transform {transform!r}. Known: {', '.join(TRANSFORMS)}.")
+        present = [column[~np.isnan(column)] for column in values.T]
+        # A column without any number says nothing: it becomes all zeros.
+        present = [column if len(column) else np.zeros(1) for column in present]
+        deviations = np.array([column.std() for column in present])
+        knots = None
+        if transform == "quantile":
+            knots = np.array([np.quantile(column, np.linspace(0, 1, KNOTS)) for column in present])
+        return cls(
+            medians=np.array([np.median(column) for column in present]),
+            means=np.array([column.mean() for column in present]),
+            deviations=np.where(deviations > 0, deviations, 1.0),
+            has_gaps=np.isnan(values).any(axis=0),
+            knots=knots.reshape(len(present), KNOTS) if knots is not None else None,
+        )
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Return the scaled numbers, then a mark for each missing one where that was learned.
+
+        Args:
+            values: float64, (rows, columns), NaN where missing.
+
+        Returns:
+            float32, (rows, columns + columns with gaps).
+        """
+        missing = np.isnan(values)
+        filled = np.where(missing, self.medians, values)
+        if self.knots is None:
+            scaled = (filled - self.means) / self.deviations
+        else:
+            scaled = np.empty_like(filled)
+            for place, (knots, heights) in enumerate(self._curves):
+                scaled[:, place] = np.interp(filled[:, place], knots, heights)
+        clipped = np.clip(scaled, -LIMIT, LIMIT)
+        return np.concatenate([clipped, missing[:, self.has_gaps]], axis=1).astype(np.float32)
+
+    @property
+    def width(self) -> int:
+        """Number of columns that `apply` returns."""
+        return len(self.medians) + int(self.has_gaps.sum())
+
+    def state(self) -> dict[str, Any]:
+        """Return the scales as plain JSON types."""
+        return {
+            "medians": self.medians.tolist(),
+            "means": self.means.tolist(),
+            "deviations": self.deviations.tolist(),
+            "has_gaps": self.has_gaps.tolist(),
+            "knots": None if self.knots is None else self.knots.tolist(),
+        }
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], columns: int) -> Scales:
+        """Rebuild the scales of so many columns.
+
+        Raises:
+            ValueError: They do not fit together.
+        """
+        means, medians, deviations = (
+            np.array(state[key], np.float64).reshape(columns) for key in ("means", "medians", "deviations")
+        )
+        has_gaps = np.array(state["has_gaps"], bool).reshape(columns)
+        knots = state["knots"]
+        if knots is not None:
+            knots = np.array(knots, np.float64).reshape(columns, KNOTS)
+        if not np.isfinite([means, medians, deviations]).all() or (deviations <= 0).any():
+            raise ValueError("a scale that is not finite and positive")
+        return cls(medians, means, deviations, has_gaps, knots)
+
+
+def _curve(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # Equal quantiles belong to one value that fills several of them: their middle stands for it.
+    knots, first, counts = np.unique(quantiles, return_index=True, return_counts=True)
+    shares = (first + counts / 2) / len(quantiles)
+    normal = NormalDist()
+    return knots, np.array([normal.inv_cdf(float(share)) for share in shares])

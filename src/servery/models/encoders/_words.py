@@ -1,0 +1,42 @@
+"""What the words of a text are, in English, Chinese and what is between them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from servery.errors import InputError
+
+CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+"""Scripts written without spaces (kana, Han) or best cut by syllable (Hangul): each character is a word."""
+
+WORD_PATTERN = rf"[{CJK}]|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*|[^\w\s]|_"
+"""A CJK character, a word with its apostrophes, or one mark: smileys and exclamation marks carry meaning."""
+
+_WORD = re.compile(WORD_PATTERN)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, in lower case, full-width forms made ordinary.
+
+    >>> words_of("I don't like ＡＢＣ :) 很喜欢")
+    ['i', "don't", 'like', 'abc', ':', ')', '很', '喜', '欢']
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", text).lower())
+
+
+def text_of(example: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """Return the texts of one example, a line each; a missing one is empty.
+
+    Raises:
+        InputError: A value is no text.
+    """
+    texts = []
+    for column in columns:
+        value = example.get(column)
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{column!r} is {type(value).__name__}; expected a text.", param=f"/{column}")
+        texts.append(value or "")
+    return "\n".join(texts)

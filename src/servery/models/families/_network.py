@@ -1,0 +1,168 @@
+"""What all recipes that train a network have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from servery.data.columns import Column
+from servery.data.dataset import Dataset
+from servery.models.encoder import Encoder
+from servery.models.families._assembly import LABEL_TASKS, assemble, say_left_out
+from servery.models.families._examples import EncodedExamples
+from servery.models.families._objective import LabelObjective
+from servery.models.recipe import Cost, Made, Recipe, Work
+from servery.models.runtimes.torch_network import TorchNetwork
+from servery.nn.network import build_network
+
+MULTIPLICATIONS_PER_SECOND = 15e9
+"""Of one thread in training, measured with small matrices on one core; large ones are quicker."""
+SECONDS_PER_STEP = 0.004
+"""What a step costs besides multiplications, measured with a network of 200,000 weights."""
+SECONDS_PER_WEIGHT = 2.5e-9
+"""What the optimizer and the running average take for one weight in one step."""
+BASE_BYTES = 450 * 2**20
+"""Memory of a process with torch and a small batch."""
+BYTES_PER_WEIGHT = 24
+"""A weight, its gradient, two moments, its average and its best value so far, four bytes each."""
+TRAINING_PASSES = 3
+"""A step multiplies forwards once and backwards twice."""
+
+TRAINING: Mapping[str, Any] = {
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "weight_decay": 0.01,
+    "momentum": 0.9,
+    "schedule": "cosine",
+    "warmup_share": 0.06,
+    "batch_size": 0,
+    "epochs": 0,
+    "patience": 3,
+    "gradient_clip": 1.0,
+    "accumulation_steps": 1,
+    "average_decay": 0.998,
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "precision": "auto",
+}
+"""Defaults of every network; a batch size or number of epochs of 0 is chosen from the number of rows."""
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """What an estimate of time and memory needs to know.
+
+    Attributes:
+        multiplications: Of one row, forwards.
+        weights: Learned numbers.
+        example_bytes: Of one encoded row.
+        reason: What was counted, in words.
+    """
+
+    multiplications: float
+    weights: float
+    example_bytes: float
+    reason: str
+
+
+class NetworkRecipe(Recipe):
+    """A recipe says how to encode, which network to build, and how large its training should be."""
+
+    tasks = LABEL_TASKS
+    network: ClassVar[str]
+    """Name of the network under `nn/networks/`."""
+    least_epochs: ClassVar[int] = 6
+    most_epochs: ClassVar[int] = 40
+    least_steps: ClassVar[int] = 1000
+    """Steps that a small data set gets by more epochs."""
+    largest_batch: ClassVar[int] = 128
+    smallest_batch: ClassVar[int] = 16
+
+    @abstractmethod
+    def columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        """Return the inputs that are read."""
+
+    @abstractmethod
+    def fit_encoder(
+        self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]
+    ) -> Encoder:
+        """Learn the encoder from the training rows."""
+
+    @abstractmethod
+    def examples(
+        self,
+        work: Work,
+        encoder: Encoder,
+        rows: Sequence[Mapping[str, Any]],
+        targets: np.ndarray,
+        is_training: bool,
+    ) -> EncodedExamples:
+        """Encode a part of the data."""
+
+    @abstractmethod
+    def arguments(
+        self, work: Work, encoder: Encoder, examples: EncodedExamples, labels: int
+    ) -> dict[str, Any]:
+        """Return what the network is built with, as plain JSON types."""
+
+    @abstractmethod
+    def size(self, dataset: Dataset, hyperparameters: Mapping[str, Any]) -> NetworkSize:
+        """Estimate how large the network will be."""
+
+    def make(self, work: Work) -> Made:
+        """Encode, build, train."""
+        columns, labels = self.columns(work.train), work.task.labels_of(work.train)
+        say_left_out(work, columns)
+        targets = work.task.encode_targets(work.train, labels)
+        rows = list(work.train.examples())
+        encoder = self.fit_encoder(work, columns, rows)
+        train = self.examples(work, encoder, rows, targets, True)
+        validation = self.examples(
+            work,
+            encoder,
+            list(work.validation.examples()),
+            work.task.encode_targets(work.validation, labels),
+            False,
+        )
+        arguments = self.arguments(work, encoder, train, len(labels))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(work.seed)
+            network = build_network(self.network, arguments)
+        hyperparameters = {**work.hyperparameters, **self.sizes(len(train), work.hyperparameters)}
+        work.progress.say(
+            "Network",
+            f"{network.parameter_count():,} weights; {hyperparameters['epochs']} epochs at most, "
+            f"batches of {hyperparameters['batch_size']}",
+        )
+        objective = LabelObjective(work.task, targets, validation, len(labels), hyperparameters)
+        learned = work.loop.fit(network, train, objective, hyperparameters)
+        predictor = assemble(
+            work, self.name, columns, labels, encoder, TorchNetwork(network), "torch, as it was trained"
+        )
+        return Made(predictor, learned.history, learned.stopped)
+
+    def sizes(self, rows: int, hyperparameters: Mapping[str, Any]) -> dict[str, int]:
+        """Return batch size and epochs, chosen from the rows where they are 0."""
+        nearest = 2 ** round(np.log2(max(rows / 50, 1)))
+        chosen = int(np.clip(nearest, self.smallest_batch, self.largest_batch))
+        batch_size = int(hyperparameters["batch_size"]) or chosen
+        steps = max(rows / batch_size, 1)
+        epochs = int(np.clip(np.ceil(self.least_steps / steps), self.least_epochs, self.most_epochs))
+        return {"batch_size": batch_size, "epochs": int(hyperparameters["epochs"]) or epochs}
+
+    def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
+        """Estimate from the multiplications of a row, the rows and the steps."""
+        size, sizes = self.size(dataset, hyperparameters), self.sizes(len(dataset), hyperparameters)
+        seen = len(dataset) * sizes["epochs"]
+        steps = seen / sizes["batch_size"]
+        speed = MULTIPLICATIONS_PER_SECOND * threads**0.7
+        a_step = SECONDS_PER_STEP + size.weights * SECONDS_PER_WEIGHT
+        seconds = TRAINING_PASSES * size.multiplications * seen / speed + a_step * steps
+        memory = BASE_BYTES + BYTES_PER_WEIGHT * size.weights + size.example_bytes * len(dataset)
+        reason = f"{len(dataset):,} rows x {sizes['epochs']} epochs, {size.reason}"
+        return Cost(2.0 + seconds, int(memory), reason)

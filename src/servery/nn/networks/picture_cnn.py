@@ -1,0 +1,67 @@
+"""The residual convolutional network for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from servery.nn.convolution import ResidualBlock, stem
+from servery.nn.network import Network
+from servery.nn.normalising import NormalisePixels
+
+
+class PictureCnn(Network):
+    """A stem, stages of residual blocks that halve the picture, the mean over what is left, a linear layer.
+
+    Source: He et al. (2016), Deep residual learning for image recognition, section 3.3.
+
+    Args:
+        channels: 1 for grey, 3 for colour.
+        means: Mean of each channel, from 0 to 255.
+        deviations: Deviation of each channel.
+        widths: Channels of each stage.
+        depth: Blocks of each stage.
+        shrink: 1, 2 or 4: by what the stem divides height and width.
+        labels: Number of labels.
+        dropout: Share of the pooled numbers left out in training.
+    """
+
+    name = "picture_cnn"
+    axes = {"pixels": ("rows",)}
+
+    def __init__(
+        self,
+        channels: int,
+        means: Sequence[float],
+        deviations: Sequence[float],
+        widths: Sequence[int],
+        depth: int,
+        shrink: int,
+        labels: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.normalise = NormalisePixels(means, deviations)
+        blocks: list[nn.Module] = []
+        before = widths[0]
+        for stage, width in enumerate(widths):
+            for number in range(depth):
+                blocks.append(ResidualBlock(before, width, 2 if stage and not number else 1))
+                before = width
+        self.layers = nn.Sequential(stem(channels, widths[0], shrink), *blocks)
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(before, labels))
+
+    def forward(self, pixels: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the logits, (rows, labels).
+
+        Args:
+            pixels: 0 to 255, (rows, channels, height, width).
+        """
+        normalised = self.normalise(pixels)
+        if self.training:
+            # About a third quicker on the CPU; the order of numbers in memory, not their meaning.
+            normalised = normalised.contiguous(memory_format=torch.channels_last)
+        seen = self.layers(normalised)  # (rows, widths[-1], height, width)
+        return self.head(seen.mean(dim=(2, 3)))  # type: ignore[no-any-return]

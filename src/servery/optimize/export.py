@@ -1,0 +1,155 @@
+"""From a torch network to ONNX, proven on held-out rows or refused with the reason."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from servery.data.dataset import Dataset
+from servery.errors import MissingExtraError
+from servery.models.encoder import Batch
+from servery.models.predictor import Predictor
+from servery.models.runtimes.onnx import Onnx
+from servery.models.runtimes.torch_network import TorchNetwork
+from servery.nn.network import Network
+from servery.optimize.latency import latency_ms
+
+TOLERANCE = 1e-4
+"""Largest difference of a logit: below it, decisions differ only where two labels tie. Rounding in another order
+stays a hundredfold below."""
+COMPARED_ROWS = 200
+SAMPLE_ROWS = 4
+"""Rows the network is traced with; one row or a length of one would be taken for a constant."""
+SLOWER = 0.8
+"""ONNX Runtime serves even if it is this much slower: a process without torch is smaller and starts quicker."""
+
+Example = Mapping[str, Any]
+
+
+def export_to_onnx(predictor: Predictor, validation: Dataset, threads: int = 1) -> Predictor:
+    """Return the model in ONNX Runtime if that agrees with torch, else the model as it was, and why.
+
+    The outputs are compared on held-out rows in batches of like lengths, one row alone, and the longest rows.
+
+    Args:
+        predictor: A trained model; one that needs no torch comes back unchanged.
+        validation: Held-out rows.
+        threads: Threads one `run` may use.
+    """
+    if not isinstance(predictor.runtime, TorchNetwork):
+        return predictor
+    rows = list(validation.take(np.arange(min(len(validation), COMPARED_ROWS))).examples())
+    try:
+        exported = replace(predictor, runtime=_exported(predictor, rows, threads))
+    except MissingExtraError as error:
+        return replace(predictor, runtime_reason=f"torch, because there is no export: {error.hint}")
+    except (
+        Exception
+    ) as error:  # the exporter raises whatever its passes raise; training must not be lost to it
+        reason = (
+            f"torch, because the export failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
+        )
+        return replace(predictor, runtime_reason=reason)
+    agreement = _compare(predictor, exported, rows)
+    if not agreement.holds:
+        return replace(predictor, runtime_reason=f"torch, because ONNX Runtime {agreement.words}")
+    one = [_speed_up(predictor, exported, rows[:count]) for count in (1, 16)]
+    if max(one) < SLOWER:
+        words = (
+            f"agreed but was slower: {one[0]:.1f} times torch's speed at batch 1, {one[1]:.1f} at batch 16"
+        )
+        return replace(predictor, runtime_reason=f"torch, because ONNX Runtime {words}")
+    return replace(
+        exported,
+        runtime_reason=(
+            f"ONNX Runtime {agreement.words} and answered {one[0]:.1f} times as fast at batch 1, "
+            f"{one[1]:.1f} times at batch 16"
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two runtimes of one model compare: whether that is good enough, and in words."""
+
+    holds: bool
+    words: str
+
+
+def _compare(original: Predictor, exported: Predictor, rows: Sequence[Example]) -> Agreement:
+    sizes = original.encoder.sizes(rows)
+    longest = [rows[place] for place in np.argsort(sizes)[-3:]]
+    largest = max(
+        float(np.abs(original.outputs(chosen) - exported.outputs(chosen)).max())
+        for chosen in (rows, rows[:1], longest)
+    )
+    if largest > TOLERANCE:
+        return Agreement(False, f"differed from torch by up to {largest:.1g}")
+    return Agreement(
+        True, f"agreed with torch on {len(rows)} held-out rows (largest difference {largest:.0e})"
+    )
+
+
+def _speed_up(original: Predictor, exported: Predictor, rows: Sequence[Example]) -> float:
+    batch = original.encoder.encode(rows, cut=True)
+    return latency_ms(original.runtime, batch) / latency_ms(exported.runtime, batch)
+
+
+def _exported(predictor: Predictor, rows: Sequence[Example], threads: int) -> Onnx:
+    if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript")):
+        raise MissingExtraError.named("onnx")
+    assert isinstance(predictor.runtime, TorchNetwork)
+    sample = [rows[place % len(rows)] for place in range(SAMPLE_ROWS)]
+    network = predictor.runtime.network
+    return Onnx(onnx_bytes(network, predictor.encoder.encode(sample, cut=True)), threads)
+
+
+def onnx_bytes(network: Network, batch: Batch) -> bytes:
+    """Return a network as a serialized ONNX model, with its varying axes left open.
+
+    Args:
+        network: In evaluation mode, on the CPU.
+        batch: Arrays to trace it with.
+    """
+    inputs = {name: torch.from_numpy(_not_single(array, network.axes[name])) for name, array in batch.items()}
+    shapes = {
+        name: {place: torch.export.Dim.DYNAMIC for place, _ in enumerate(axes)}
+        for name, axes in network.axes.items()
+    }
+    with tempfile.TemporaryDirectory() as folder, _silence():
+        path = Path(folder) / "model.onnx"
+        program = torch.onnx.export(
+            network, kwargs=inputs, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False
+        )
+        assert program is not None
+        program.save(path)
+        return path.read_bytes()
+
+
+def _not_single(array: np.ndarray, axes: tuple[str, ...]) -> np.ndarray:
+    grown = [(0, 1 if place < len(axes) and size == 1 else 0) for place, size in enumerate(array.shape)]
+    return np.pad(array, grown)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the exporter's prints, warnings and log lines from the user: the comparison is what counts."""
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

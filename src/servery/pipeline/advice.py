@@ -1,0 +1,143 @@
+"""Which recipe to take: from the question, the size of the data and the time at hand, with the reason."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from servery.data.dataset import Dataset
+from servery.errors import DataError
+from servery.fields._field import Field, find_field
+from servery.models.recipe import Cost, Recipe, find_recipe
+from servery.pipeline.plan import Plan
+from servery.pipeline.source import read_for
+from servery.pipeline.workspace import Workspace
+from servery.tasks.form import form_for
+from servery.tasks.task import Task, find_task
+
+COMFORTABLE_SECONDS = 900.0
+"""Without a deadline, a training expected to take longer than a coffee break is not advised unasked."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One recipe that could be used, and what it is expected to cost."""
+
+    recipe: Recipe
+    cost: Cost
+    note: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A choice with its reason and the alternatives, from small to large."""
+
+    chosen: Candidate
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the candidates as plain JSON types."""
+        return [
+            {
+                "recipe": c.recipe.name,
+                "seconds": c.cost.seconds,
+                "memory_bytes": c.cost.memory_bytes,
+                "note": c.note,
+                "is_chosen": c is self.chosen,
+            }
+            for c in self.candidates
+        ]
+
+
+def task_for(field: Field, dataset: Dataset, name: str = "") -> Task:
+    """Return the task that learns this data set's target.
+
+    Raises:
+        DataError: None of the field's tasks can learn that target.
+    """
+    tasks = [find_task(n) for n in ([name] if name else field.tasks)]
+    for task in tasks:
+        if task.accepts(dataset.target):
+            return task
+    asked = ", ".join(task.name for task in tasks)
+    raise DataError(
+        f"The target {dataset.target.name!r} is a {dataset.target.kind} column ({dataset.target.reason}); "
+        f"{field.name} can learn: {asked}.",
+        hint="name another column with --target",
+        param="target",
+    )
+
+
+def form_of(dataset: Dataset) -> str:
+    """Return the name of the form in which a model on these inputs is asked.
+
+    Raises:
+        DataError: No column is left to learn from.
+    """
+    if not dataset.inputs:
+        ignored = "; ".join(f"{c.name}: {c.reason}" for c in dataset.columns if c is not dataset.target)
+        raise DataError(f"No column is left to learn from. {ignored}", param="data")
+    return form_for(dataset.input_kinds).name
+
+
+def advise(plan: Plan, workspace: Workspace | None = None) -> tuple[Advice, Plan]:
+    """Choose how to learn what a plan asks for, and return the choice with the completed plan.
+
+    Args:
+        plan: Its field and data are needed; the rest may be open.
+        workspace: Whose settings count; None opens the default data home.
+
+    Raises:
+        DataError: The data cannot be read, or none of the field's tasks fits its target.
+    """
+    workspace = workspace or Workspace.open()
+    field = find_field(plan.field)
+    dataset = read_for(plan, field, workspace.settings.data)
+    threads = plan.threads or workspace.settings.training_threads or os.cpu_count() or 1
+    return choose(field, dataset, plan.deadline_seconds, threads), complete(plan, field, dataset, threads)
+
+
+def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int) -> Advice:
+    """Choose among the field's recipes the largest that fits the data and the time.
+
+    Recipes are ordered from small to large. A network needs rows to be worth its time: with under 2,000 rows
+    of text or a table the smallest recipes win (the learning curves in docs/benchmarks.md show where they cross).
+    """
+    form, task = form_of(dataset), task_for(field, dataset)
+    candidates = tuple(
+        Candidate(recipe, recipe.cost(dataset, recipe.defaults, threads), choice.note)
+        for choice in field.recipes
+        if task.name in (recipe := find_recipe(choice.name, form)).tasks
+    )
+    limit = deadline_seconds or COMFORTABLE_SECONDS
+    preferred = _preferred(field, candidates, len(dataset))
+    in_time = [c for c in preferred if c.cost.seconds <= limit] or [candidates[0]]
+    chosen = in_time[0]
+    return Advice(chosen, candidates, _reason(chosen, len(dataset), limit, bool(deadline_seconds)))
+
+
+def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
+    """Fill in what the plan leaves open: task, recipe and reason."""
+    task = task_for(field, dataset, plan.task)
+    if plan.recipe:
+        recipe = find_recipe(plan.recipe, form_of(dataset))
+        return plan.with_changes(task=task.name, target=dataset.target.name, recipe=recipe.name)
+    advice = choose(field, dataset, plan.deadline_seconds, threads)
+    return plan.with_changes(
+        task=task.name, target=dataset.target.name, recipe=advice.chosen.recipe.name, reason=advice.reason
+    )
+
+
+def _preferred(field: Field, candidates: tuple[Candidate, ...], rows: int) -> list[Candidate]:
+    starter = [c for c in candidates if c.recipe.name == field.starter_recipe]
+    return starter + [c for c in candidates if c not in starter]
+
+
+def _reason(chosen: Candidate, rows: int, limit: float, is_asked: bool) -> str:
+    time = f"the deadline of {limit:.0f} s" if is_asked else f"{limit / 60:.0f} minutes"
+    return (
+        f"{chosen.recipe.name}: {chosen.note}; {rows:,} rows, expected {chosen.cost.seconds:.0f} s "
+        f"({chosen.cost.reason}), within {time}"
+    )

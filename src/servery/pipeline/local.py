@@ -1,0 +1,105 @@
+"""A registered version in this process, with the same answers as over HTTP."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from servery.errors import InputError
+from servery.models.predictor import Predictor
+from servery.pipeline.workspace import Workspace
+from servery.tasks.form import Example, form_for
+from servery.tasks.task import Answer
+
+
+class Answers(Sequence[Answer]):
+    """Answers in the order of their inputs; shows itself as a table in a notebook."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self._answers = list(answers)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._answers[index]
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(self._answers)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(answer) for answer in self._answers)
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Return the answers as plain JSON types."""
+        plain: list[dict[str, Any]] = msgspec.to_builtins(self._answers)
+        return plain
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{html.escape(repr(answer))}</td></tr>" for answer in self._answers)
+        return f"<table>{rows}</table>"
+
+
+class Model:
+    """A loaded version, called with what a request would bring."""
+
+    def __init__(self, reference: str, predictor: Predictor) -> None:
+        self.reference = reference
+        self.predictor = predictor
+        self._form = form_for(predictor.signature.kinds)
+
+    def __call__(self, inputs: Any, **parameters: Any) -> Answers:
+        """Answer one input or a list of them.
+
+        Args:
+            inputs: As in a request's JSON; pictures also as bytes or a path.
+            **parameters: What the task allows to ask, e.g. `top_k=2`.
+
+        Raises:
+            InputError: The inputs or parameters are not what the model takes.
+        """
+        return self.answer(self._examples(inputs), parameters)
+
+    def answer(self, examples: Sequence[Example], parameters: dict[str, Any]) -> Answers:
+        """Answer examples that are already read, in batches of like sizes.
+
+        Raises:
+            InputError: The parameters are not what the task allows.
+        """
+        try:
+            asked = msgspec.convert(parameters, self.predictor.task.parameters)
+        except msgspec.ValidationError as error:
+            raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
+        return Answers(self.predictor.decode(self.predictor.outputs(examples), asked))
+
+    def _examples(self, inputs: Any) -> list[Example]:
+        signature = self.predictor.signature
+        if isinstance(inputs, Path):
+            inputs = inputs.read_bytes()
+        if isinstance(inputs, bytes):
+            return self._form.examples_from_bytes(inputs, "", signature.inputs, signature.limits)
+        return self._form.examples(inputs, signature.inputs, signature.limits)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.reference} {self.predictor.recipe} ({self.predictor.runtime.name})>"
+
+
+def load(reference: str, workspace: Workspace | None = None) -> Model:
+    """Load a version from the registry into this process, its integrity checked.
+
+    Args:
+        reference: "name", "name@3" or "name@alias".
+        workspace: Where it is registered; None opens the default data home.
+
+    Raises:
+        ModelNotFoundError: There is none of that name.
+        ArtifactError: A file is not what was registered.
+    """
+    workspace = workspace or Workspace.open()
+    version = workspace.registry.resolve(reference)
+    workspace.registry.verify(reference)
+    return Model(version.reference, Predictor.load(version.folder, workspace.settings.threads))

@@ -1,0 +1,101 @@
+"""Evaluates a registered version again: on its own test part, on other data, or by cross-validation."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from servery.data.checks import check
+from servery.data.dataset import Dataset
+from servery.errors import DataError
+from servery.evaluation import cross_validation
+from servery.evaluation import evaluate as evaluation_of
+from servery.evaluation.cross_validation import CrossValidation
+from servery.evaluation.evaluate import Evaluation
+from servery.fields._field import find_field
+from servery.models.predictor import Predictor
+from servery.pipeline.plan import Plan
+from servery.pipeline.source import open_data, read_for
+from servery.pipeline.train import facts_of, make_predictor, parts_of
+from servery.pipeline.workspace import Workspace
+from servery.progress import Progress, Silence
+
+
+def evaluate(
+    reference: str,
+    workspace: Workspace | None = None,
+    *,
+    data: str = "",
+    progress: Progress | None = None,
+) -> tuple[Evaluation, dict[str, Any]]:
+    """Evaluate a version and return the evaluation with the facts its report needs.
+
+    Args:
+        reference: "name", "name@3" or "name@alias".
+        workspace: Where it is registered; None opens the default data home.
+        data: Other data to measure on, every row of it; empty for the version's own test part.
+        progress: Hears the news.
+
+    Raises:
+        DataError: The data changed since the training (another fingerprint), or has no such target.
+    """
+    workspace, progress = workspace or Workspace.open(), progress or Silence()
+    version = workspace.registry.resolve(reference)
+    workspace.registry.verify(reference)
+    plan = Plan.read(version.folder / "plan.toml")
+    predictor = Predictor.load(version.folder, workspace.settings.threads)
+    field = find_field(plan.field)
+    if data:
+        dataset = open_data(field, data, workspace.settings.data, target=plan.target, kinds=_kinds(predictor))
+        parts = parts_of(read_for(plan, field, workspace.settings.data), plan)
+        test = dataset
+    else:
+        dataset = _same_data(plan, workspace, version.lineage)
+        parts = parts_of(dataset, plan)
+        test = parts.test
+    progress.say("Evaluate", f"{version.reference} on {len(test):,} rows of {dataset.source.name}")
+    facts = facts_of(plan, field, dataset, parts)
+    findings = check(dataset)
+    return evaluation_of.evaluate(
+        predictor, test, parts.train, findings=findings, facts=facts, seed=plan.seed
+    ), facts
+
+
+def cross_validate(
+    reference: str, folds: int, workspace: Workspace | None = None, *, progress: Progress | None = None
+) -> CrossValidation:
+    """Make a version's model again `folds` times, each time measured on another fold.
+
+    Raises:
+        DataError: Fewer than two folds, or the data changed since the training.
+    """
+    if folds < 2:
+        raise DataError(
+            f"{folds} folds were asked for; cross-validation needs 2 or more.", param="cross_validate"
+        )
+    workspace, progress = workspace or Workspace.open(), progress or Silence()
+    version = workspace.registry.resolve(reference)
+    plan = Plan.read(version.folder / "plan.toml")
+    field, dataset = find_field(plan.field), _same_data(plan, workspace, version.lineage)
+    threads = plan.threads or workspace.settings.training_threads or os.cpu_count() or 1
+
+    def make(train_part: Dataset, validation: Dataset) -> Predictor:
+        return make_predictor(plan, field, train_part, validation, threads, progress)
+
+    return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
+
+
+def _kinds(predictor: Predictor) -> dict[str, str]:
+    return {column.name: column.kind.value for column in predictor.signature.inputs}
+
+
+def _same_data(plan: Plan, workspace: Workspace, lineage: dict[str, Any]) -> Dataset:
+    dataset = read_for(plan, find_field(plan.field), workspace.settings.data)
+    if dataset.source.fingerprint != lineage["data_fingerprint"]:
+        raise DataError(
+            f"{plan.data} is not the data this version was trained on: its fingerprint is "
+            f"{dataset.source.fingerprint[:12]}, then it was {str(lineage['data_fingerprint'])[:12]}.",
+            hint="give the data to measure on with --data",
+            param="data",
+        )
+    return dataset

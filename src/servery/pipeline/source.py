@@ -1,0 +1,110 @@
+"""What the word after --data means: a file or folder, the name of a known data set, or "sample"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from servery.data.catalog import KnownDataset, read_known
+from servery.data.columns import Column, Role
+from servery.data.dataset import Dataset
+from servery.data.readers import read
+from servery.errors import DataError, UnknownNameError
+from servery.fields._field import Field
+from servery.pipeline.plan import Plan
+
+SAMPLE_ROWS = 600
+
+
+def open_data(
+    field: Field,
+    data: str,
+    root: Path | None,
+    *,
+    target: str = "",
+    kinds: Mapping[str, str] | None = None,
+    roles: Mapping[str, str] | None = None,
+) -> Dataset:
+    """Read a training's data.
+
+    Args:
+        field: The field it is for; its known data sets can be named.
+        data: A path, a known name, "carried" (what scikit-learn brings for the field) or "sample".
+        root: Folder of the known data sets; None when there is none.
+        target: Name of the target column; empty keeps what the data says of itself.
+        kinds: Column name to kind, where inference would be wrong.
+        roles: Column name to role, likewise.
+
+    Raises:
+        DataError: The data cannot be read, or lacks the target.
+        UnknownNameError: Neither a path nor a known name.
+    """
+    path = Path(data)
+    if path.exists():
+        return read(path, target=target, kinds=kinds or {}, roles=roles or {})
+    if data == "sample":
+        return retarget(field.sample(SAMPLE_ROWS, 0), target)
+    if data == "carried" and field.carried is not None:
+        return retarget(field.carried(), target)
+    known = {k.name: k for k in field.known_datasets}
+    if data not in known:
+        raise UnknownNameError.among("file or data set", data, [*known, "sample"])
+    return retarget(read_known(_at_hand(known[data], root), _root(root, data)), target)
+
+
+def read_for(plan: Plan, field: Field, root: Path | None) -> Dataset:
+    """Read the data a plan names."""
+    return open_data(field, plan.data, root, target=plan.target, kinds=plan.kinds, roles=plan.roles)
+
+
+def best_at_hand(field: Field, root: Path | None) -> tuple[str, Dataset]:
+    """Return the best data for a field's starter, with its name.
+
+    A known set under `root` if there is one, else what scikit-learn carries, else the sample.
+    """
+    for known in field.known_datasets:
+        if root is not None and known.is_at(root):
+            return known.name, read_known(known, root)
+    if field.carried is not None:
+        return "carried", field.carried()
+    return "sample", field.sample(SAMPLE_ROWS, 0)
+
+
+def retarget(dataset: Dataset, target: str) -> Dataset:
+    """Return the data set with another column as its target; an empty name changes nothing.
+
+    Raises:
+        DataError: There is no such column.
+    """
+    names = [c.name for c in dataset.columns]
+    if not target or dataset.target.name == target:
+        return dataset
+    if target not in names:
+        raise DataError(f"There is no column {target!r}; there are {', '.join(names)}.", param="target")
+    return dataset.with_columns([_with_target(c, target) for c in dataset.columns])
+
+
+def _with_target(column: Column, target: str) -> Column:
+    if column.name == target:
+        return replace(column, role=Role.TARGET, reason="named as the target")
+    if column.role is Role.TARGET:
+        return replace(column, role=Role.IGNORED, reason=f"the target is {target}")
+    return column
+
+
+def _root(root: Path | None, name: str) -> Path:
+    if root is None:
+        raise DataError(
+            f"{name} is a known data set, but SERVERY_DATA does not name the folder that holds it.",
+            hint="export SERVERY_DATA=/path/to/data",
+            param="data",
+        )
+    return root
+
+
+def _at_hand(known: KnownDataset, root: Path | None) -> KnownDataset:
+    if not known.is_at(root):
+        folder = _root(root, known.name) / known.folder
+        raise DataError(f"{known.name} should lie in {folder}; some of its files are missing.", param="data")
+    return known

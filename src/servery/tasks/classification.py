@@ -1,0 +1,194 @@
+"""Classification: which one of the labels fits the input?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from servery.data.columns import Column, Kind
+from servery.data.dataset import Dataset
+from servery.errors import DataError
+from servery.metrics import calibration as believable
+from servery.metrics import classification as found
+from servery.metrics.agreement import matthews_correlation
+from servery.metrics.ranking_curves import Ranking, macro_ranking
+from servery.tasks._labels import hub_name, hub_shape, refuse_targets
+from servery.tasks._temperature import fit_temperature
+from servery.tasks.task import Answer, Calibration, Parameters, Task
+
+
+class LabelScore(msgspec.Struct, frozen=True):
+    """A label and the chance that it fits, from 0 to 1."""
+
+    label: str
+    score: float
+
+
+class ClassificationParameters(Parameters, frozen=True):
+    """What a caller may ask: `top_k` keeps that many labels of each answer, null keeps all."""
+
+    top_k: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+
+
+class ClassificationAnswer(Answer, frozen=True):
+    """The best label, its score, and the labels with their scores from the best down; all scores sum to 1."""
+
+    label: str
+    score: float
+    labels: tuple[LabelScore, ...]
+
+
+class Classification(Task):
+    """One label a row."""
+
+    name = "classification"
+    title = {"en": "Classification", "zh": "分类"}
+    summary = "Which one of the labels fits the input?"
+    primary_metric = "macro_f1"
+    parameters = ClassificationParameters
+    answer = ClassificationAnswer
+
+    def accepts(self, target: Column) -> bool:
+        """Whether the target is a category."""
+        return target.kind is Kind.CATEGORY
+
+    def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return the target's values, sorted; of two, the rarer one is last: the one to be found.
+
+        Raises:
+            DataError: There are fewer than two.
+        """
+        counts = Counter(value for value in dataset[dataset.target.name] if value is not None)
+        if len(counts) < 2:
+            raise DataError(
+                f"The target '{dataset.target.name}' has {len(counts)} distinct value(s); "
+                "classification needs two.",
+                param="target",
+            )
+        labels = sorted(counts)
+        if len(labels) == 2 and counts[labels[0]] < counts[labels[1]]:
+            labels.reverse()
+        return tuple(labels)
+
+    def encode_targets(self, dataset: Dataset, labels: Sequence[str]) -> np.ndarray:
+        """Return the position of every row's label, int64, (rows,).
+
+        Raises:
+            DataError: A target is missing or is none of `labels`.
+        """
+        places = {label: place for place, label in enumerate(labels)}
+        encoded = np.array([places.get(v, -1) for v in dataset[dataset.target.name]], dtype=np.int64)
+        refuse_targets(dataset, np.flatnonzero(encoded < 0), labels)
+        return encoded
+
+    def scores(self, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return softmax(outputs / temperature), float64, (rows, labels).
+
+        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
+        """
+        return np.asarray(np.exp(_log_softmax(outputs.astype(np.float64) / calibration.temperature)))
+
+    def decode(
+        self,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        calibration: Calibration,
+        parameters: Parameters,
+    ) -> list[Answer]:
+        """Return one answer a row, its labels from the best down; equal scores keep the order of `labels`."""
+        top_k = parameters.top_k if isinstance(parameters, ClassificationParameters) else None
+        scores = self.scores(outputs, calibration)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        ranked = np.take_along_axis(scores, order, axis=1)
+        return [_answer(o, s, labels) for o, s in zip(order.tolist(), ranked.tolist(), strict=True)]
+
+    def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
+        """Return every metric by name; one that is undefined on these rows is left out.
+
+        With two labels, ranking and calibration metrics speak of the last one; with more, `roc_auc` and
+        `average_precision` are means of one against the rest, and `ece` is of the best label's score.
+        """
+        scores = self.scores(outputs, calibration)
+        label_count = scores.shape[1]
+        matrix = found.confusion_matrix(targets, scores.argmax(axis=1), label_count)
+        metrics = {
+            "macro_f1": found.macro_f1(matrix),
+            "accuracy": found.accuracy(matrix),
+            "balanced_accuracy": found.balanced_accuracy(matrix),
+            "matthews_correlation": matthews_correlation(matrix),
+            "log_loss": believable.log_loss(targets, scores),
+            "ece": believable.ece(*believable.decisions(targets, scores)),
+        }
+        metrics |= _binary(targets == 1, scores[:, 1]) if label_count == 2 else _many(targets, scores)
+        return {name: value for name, value in metrics.items() if np.isfinite(value)}
+
+    def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
+        """Return the macro F1 alone; the temperature changes no best label."""
+        return found.macro_f1(found.confusion_matrix(targets, outputs.argmax(axis=1), outputs.shape[1]))
+
+    def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
+        """Fit the temperature by the log loss.
+
+        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
+        """
+        logits, rows = outputs.astype(np.float64), np.arange(len(targets))
+
+        def loss(temperature: float) -> float:
+            return float(-_log_softmax(logits / temperature)[rows, targets].sum())
+
+        return Calibration(temperature=fit_temperature(loss), fitted_on=len(targets))
+
+    def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
+        """Return the log of the labels' shares, with one row added to each, for every row."""
+        counts = np.bincount(targets, minlength=label_count) + 1.0
+        return np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))
+
+    def hub_name(self, kinds: frozenset[Kind]) -> str:
+        """Return "image-classification", "text-classification" or "tabular-classification"."""
+        return hub_name(kinds)
+
+    def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
+        """Return lists of label and score; for tables the best labels alone."""
+        given = [a for a in answers if isinstance(a, ClassificationAnswer)]
+        if hub_name(kinds) == "tabular-classification":
+            return [answer.label for answer in given]
+        rows = [[{"label": p.label, "score": p.score} for p in answer.labels] for answer in given]
+        return hub_shape(rows, kinds, is_batch)
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=1, keepdims=True)  # the largest becomes 0: exp cannot overflow
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _answer(order: list[int], scores: list[float], labels: Sequence[str]) -> ClassificationAnswer:
+    ranked = tuple(LabelScore(labels[place], score) for place, score in zip(order, scores, strict=True))
+    return ClassificationAnswer(ranked[0].label, ranked[0].score, ranked)
+
+
+def _binary(is_positive: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    ranking = Ranking.of(is_positive, scores)
+    return {
+        "roc_auc": ranking.roc_auc,
+        "average_precision": ranking.average_precision,
+        "ks": ranking.ks,
+        "gini": 2 * ranking.roc_auc - 1,
+        "brier": believable.brier(is_positive, scores),
+    }
+
+
+def _many(targets: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    carried = targets[:, None] == np.arange(scores.shape[1])  # (rows, labels)
+    roc_auc, average_precision = macro_ranking(carried, scores)
+    return {
+        "roc_auc": roc_auc,
+        "average_precision": average_precision,
+        "brier": believable.brier(carried, scores),
+    }
+
+
+CLASSIFICATION = Classification()

@@ -1,0 +1,36 @@
+"""Mixed precision: which numbers a forward pass computes with, and the scaling that float16 needs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+class Precision:
+    """Autocast and gradient scaler of one training.
+
+    Args:
+        name: "auto", "float32", "bfloat16" or "float16". "auto" is float32 on a CPU; on a GPU it is bfloat16
+            where the device computes with it, else float16.
+        device: Where the network is.
+
+    Source: Micikevicius et al. (2018), Mixed Precision Training, section 3.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self.device = device
+        self.name = _automatic(device) if name == "auto" else name
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.name == "float16")
+
+    def forward(self) -> AbstractContextManager[object]:
+        """Return the context of a forward pass."""
+        if self.name == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.name))
+
+
+def _automatic(device: torch.device) -> str:
+    if device.type != "cuda":
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"

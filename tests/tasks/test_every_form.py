@@ -1,0 +1,197 @@
+"""What holds for every form, and that what it writes is what it reads back."""
+
+import base64
+import io
+import json
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from servery.data.columns import Column, Kind, Role
+from servery.discovery import instances
+from servery.errors import InputError, ServeryError
+from servery.models.signature import Limits
+from servery.tasks.form import Form, form_for
+
+FORMS = {form.name: form for form in instances("servery.tasks.forms", Form)}
+LIMITS = Limits(max_inputs=3, max_text_characters=50, max_image_pixels=64 * 64, max_image_bytes=20_000)
+
+
+def column(name: str, kind: Kind, categories: tuple[str, ...] = ()) -> Column:
+    return Column(name, kind, Role.INPUT, categories=categories)
+
+
+def picture(width: int = 3, height: int = 2, file_format: str = "PNG") -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (width, height), "red").save(written, file_format)
+    return written.getvalue()
+
+
+TABLE = (
+    column("amount", Kind.NUMBER),
+    column("plan/tier", Kind.CATEGORY, ("basic", "gold")),
+    column("since", Kind.TIME),
+    column("note", Kind.TEXT),
+)
+COLUMNS = {
+    "text": [(column("review", Kind.TEXT),), (column("title", Kind.TEXT), column("body", Kind.TEXT))],
+    "image": [
+        (column("photo", Kind.IMAGE),),
+        (column("photo", Kind.IMAGE), column("age", Kind.NUMBER), column("sex", Kind.CATEGORY)),
+    ],
+    "table": [TABLE, TABLE[:1]],
+}
+CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
+case = pytest.mark.parametrize(
+    ("form", "columns"), CASES, ids=lambda v: v.name if isinstance(v, Form) else len(v)
+)
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=50)
+VALUES = {
+    Kind.TEXT: TEXTS,
+    Kind.IMAGE: st.builds(
+        picture, st.integers(1, 64), st.integers(1, 64), st.sampled_from(["PNG", "JPEG", "WEBP"])
+    ),
+    Kind.NUMBER: st.floats(allow_infinity=False),
+    Kind.CATEGORY: st.none() | TEXTS,
+    Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
+}
+
+
+def bounds_of(schema: Any) -> Iterator[tuple[dict[str, Any], set[str]]]:
+    """Yield every schema that admits a string, number, list or object, with what bounds it lacks."""
+    needed = {
+        "string": {"maxLength"},
+        "number": {"minimum", "maximum"},
+        "array": {"maxItems"},
+        "object": {"additionalProperties", "properties"},
+    }
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    for name in types:
+        yield schema, needed.get(name, set()) - schema.keys()
+    for inner in schema.get("properties", {}).values():
+        yield from bounds_of(inner)
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and math.isnan(a):
+        return math.isnan(b)
+    return bool(a == b)
+
+
+def test_the_forms_are_the_three_of_the_fields():
+    assert FORMS.keys() == {"text", "image", "table"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name"),
+    [
+        ({Kind.TEXT}, "text"),
+        ({Kind.NUMBER, Kind.CATEGORY}, "table"),
+        ({Kind.NUMBER, Kind.TEXT, Kind.TIME}, "table"),
+        ({Kind.IMAGE}, "image"),
+        ({Kind.IMAGE, Kind.NUMBER}, "image"),
+    ],
+)
+def test_the_kinds_decide_the_form(kinds, name):
+    assert form_for(frozenset(kinds)).name == name
+
+
+@case
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_is_written_is_read_back(form, columns, data):
+    rows = data.draw(
+        st.lists(st.fixed_dictionaries({c.name: VALUES[c.kind] for c in columns}), min_size=1, max_size=3)
+    )
+    sent = json.loads(json.dumps([form.to_json(row, columns) for row in rows], allow_nan=False))
+    read = form.examples(sent, columns, LIMITS)
+    assert len(read) == len(rows)
+    for row, back in zip(rows, read, strict=True):
+        assert all(same(row[c.name], back[c.name]) for c in columns)
+    if len(rows) == 1:
+        alone = form.examples(sent[0], columns, LIMITS)
+        assert all(same(alone[0][c.name], read[0][c.name]) for c in columns)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(
+            st.sampled_from(["review", "photo", "amount", "table", "note", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@case
+@settings(max_examples=100, deadline=None)
+@given(inputs=JSON)
+def test_any_json_is_read_or_refused_with_an_input_error(form, columns, inputs):
+    examples, refused = [], None
+    try:
+        examples = form.examples(inputs, columns, LIMITS)
+    except InputError as error:
+        refused = error
+    assert (refused is None) == (1 <= len(examples) <= LIMITS.max_inputs)
+    assert refused is None or (refused.param or "").startswith("/inputs")
+    assert all(example.keys() == {c.name for c in columns} for example in examples)
+
+
+@case
+@settings(max_examples=60, deadline=None)
+@given(
+    body=st.binary(max_size=300), content_type=st.sampled_from(["", "text/plain", "image/png", "text/csv"])
+)
+def test_any_body_is_read_or_refused_with_an_error_of_ours(form, columns, body, content_type):
+    examples, refused = [], None
+    try:
+        examples = form.examples_from_bytes(body, content_type, columns, LIMITS)
+    except ServeryError as error:
+        refused = error
+    assert len(examples) == (1 if refused is None else 0)
+    assert refused is None or refused.http_status in {413, 415, 422}
+
+
+@case
+def test_every_value_of_the_schema_is_bounded(form, columns):
+    schema = form.json_schema(columns, LIMITS)
+    json.dumps(schema, allow_nan=False)
+    assert [lacking for _, lacking in bounds_of(schema) if lacking] == []
+
+
+@case
+def test_none_and_too_many_inputs_are_refused(form, columns):
+    for inputs in ([], [None] * 4):
+        with pytest.raises(InputError, match=r"at least one|accepts 3 in one request"):
+            form.examples(inputs, columns, LIMITS)
+
+
+@case
+def test_a_list_is_a_batch_and_one_input_is_not(form, columns):
+    one = form.to_json({c.name: _some(c.kind) for c in columns}, columns)
+    assert not form.is_batch(one)
+    assert form.is_batch([one])
+
+
+def _some(kind: Kind) -> Any:
+    return {
+        Kind.TEXT: "x",
+        Kind.IMAGE: picture(),
+        Kind.NUMBER: 1.0,
+        Kind.TIME: np.datetime64("2026-05-01"),
+    }.get(kind, "x")
+
+
+def test_the_picture_of_an_example_is_the_encoded_bytes():
+    [example] = FORMS["image"].examples(base64.b64encode(picture()).decode(), COLUMNS["image"][0], LIMITS)
+    assert example == {"photo": picture()}
