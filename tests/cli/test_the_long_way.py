@@ -159,7 +159,7 @@ def test_doctor_finds_the_house_in_order(servery: Run) -> None:
             "nothing.csv",
         ),
         (["run", "nobody", "hello"], 5, "nobody"),
-        (["show", "reviews@99"], 5, "reviews@99"),
+        (["show", "reviews@99"], 5, "reviews"),
         (["evaluate", "nobody", "--cross-validate", "3"], 5, "nobody"),
     ],
 )

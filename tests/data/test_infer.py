@@ -16,7 +16,7 @@ from servery.errors import ColumnNotFoundError, DataError, UnknownNameError
 
 ROWS = 60
 CHANCE = np.random.default_rng(0)
-SENTENCES = [f"the {a} number {i} was a {b} one for all of us" for i, (a, b) in enumerate([("room", "good"), ("soup", "bad")] * 30)]  # fmt: skip
+SENTENCES = [f"the {['room', 'soup'][i % 2]} number {i} was a good one for all of us" for i in range(ROWS)]
 
 
 def one(name: str, cells: Sequence[Any], **options: Any) -> Column:
@@ -49,6 +49,9 @@ def cycle(values: Sequence[Any], rows: int = ROWS) -> list[Any]:
         ("ticket", [f"A/{i * 31}" for i in range(ROWS)], Kind.IDENTIFIER),
         ("name", [f"Braund, Mr. Owen Harris {i}" for i in range(ROWS)], Kind.IDENTIFIER),
         ("text", SENTENCES, Kind.TEXT),
+        ("review", cycle(["slow and rude", "good food", "never again"]), Kind.TEXT),
+        ("note", cycle([f"it was like this {i}" for i in range(13)]), Kind.TEXT),
+        ("account", cycle(["no checking account", "less than 200 in it", "more than that"]), Kind.CATEGORY),
         ("评论", [f"第{i}次来，味道还是一样好，服务也周到" for i in range(ROWS)], Kind.TEXT),
         ("city", cycle(["Leeds", "York", "Bath", "Hull"]), Kind.CATEGORY),
         ("城市", cycle(["上海", "北京", "广州"]), Kind.CATEGORY),

@@ -155,7 +155,11 @@ def credits(rows: int, seed: int) -> Dataset:
     debt[generator.random(rows) < 0.05] = np.nan
     plan = generator.choice(["basic", "gold", "student"], rows).tolist()
     return dataset_of(
-        {"debt": (Kind.NUMBER, debt), "plan": (Kind.CATEGORY, plan), "outcome": (Kind.CATEGORY, truth.tolist())},
+        {
+            "debt": (Kind.NUMBER, debt),
+            "plan": (Kind.CATEGORY, plan),
+            "outcome": (Kind.CATEGORY, truth.tolist()),
+        },
         "outcome",
     )
 

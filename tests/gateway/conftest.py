@@ -69,7 +69,9 @@ def call(server: Any, home: Any) -> Iterator[Callable[..., httpx.Response]]:
 
 @pytest.fixture
 def predict(call: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:
-    def send(model: str, inputs: Any, headers: dict[str, str] | None = None, **parameters: Any) -> httpx.Response:
+    def send(
+        model: str, inputs: Any, headers: dict[str, str] | None = None, **parameters: Any
+    ) -> httpx.Response:
         body = {"inputs": inputs, "parameters": parameters}
         return call("POST", f"/v1/models/{model}/predict", json=body, headers=headers or {})
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import alembic.migration  # noqa: F401 - loaded before the fork, so that kills hit the migration too
+
 from servery.registry.keys import Keys
 from servery.registry.registry import Registry
 from servery.storage.database import Database

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from servery.errors import ServeryError, StorageError
 from servery.registry.artifact import seal
@@ -135,7 +135,10 @@ def check_after_kill(home: Path, state: State, lines: list[dict[str, Any]]) -> S
     found = read_state(registry, keys)
     now = state if found.picture() == state.picture() else state.after(under_way)
     assert found.picture() == now.picture(), f"under way: {under_way}"
-    assert now.digests.items() <= found.digests.items() | state.digests.items()
+    kept = now.digests.keys() & found.digests.keys()
+    assert {key: now.digests[key] for key in kept} == {key: found.digests[key] for key in kept}
+    registered = {e.subject for e in registry.audit(100_000) if e.action == "version.register"}
+    assert registered == {f"{name}@{n}" for name, last in now.last.items() for n in range(1, last + 1)}
     for name, is_valid in now.keys.items():
         if name in now.secrets:
             record = keys.find(now.secrets[name])
@@ -266,6 +269,37 @@ def test_one_artifact_imported_and_removed_by_several_processes_never_loses_its_
     run_together(program, *[[str(home), str(staged), f"model{i}"] for i in range(3)])
     assert [v.reference for v in registry.versions()] == ["model0@13", "model1@13", "model2@13"]
     check_sound(home, database, registry)
+
+
+def test_the_row_is_committed_after_all_files_are_durable_and_named(
+    registry: Registry, staged: Path, facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def watched_fsync(descriptor: int) -> None:
+        happened.append("sync")
+        fsync(descriptor)
+
+    def watched_rename(source: Path, target: Path) -> None:
+        happened.append("rename")
+        rename(source, target)
+
+    def committed(_connection: Any) -> None:
+        happened.append("commit")
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    event.listen(Engine, "commit", committed)
+    try:
+        registry.register("reviews", staged, facts, actor="ada")
+    finally:
+        event.remove(Engine, "commit", committed)
+    things = sum(1 for path in staged.rglob("*")) + len(["the manifest", "the folder"])
+    assert happened.count("rename") == happened.count("commit") == 1
+    assert happened.index("rename") >= things
+    # After the rename comes the folder that holds the new name, then the row, then nothing.
+    assert happened[happened.index("rename") :] == ["rename", "sync", "commit"]
 
 
 FAILING_CALLS = ("fsync", "rename", "replace", "link", "open", "mkdir", "unlink", "rmdir", "scandir", "stat")

@@ -147,6 +147,16 @@ def test_a_pepper_that_is_gone_or_torn_is_an_error_and_no_new_one_is_made(
     assert not pepper_file.exists()
 
 
+def test_a_copy_of_a_secret_that_a_kill_left_is_removed(
+    keys: Keys, database: Database, pepper_file: Path
+) -> None:
+    left = pepper_file.with_name(".admin.key.0f.partial")
+    left.touch()
+    os.utime(left, (0, 0))
+    Keys(database, pepper_file)
+    assert not left.exists()
+
+
 def test_the_admin_key_is_made_once(keys: Keys, tmp_path: Path) -> None:
     file = tmp_path / "house" / "admin.key"
     secret = keys.ensure_admin_key(file)

@@ -15,7 +15,7 @@ from servery.data.infer import infer_columns
 from servery.data.parts import part_of
 from servery.data.pictures import fault_of
 from servery.data.raw_table import RawTable, object_array
-from servery.errors import EmptyDataError
+from servery.errors import DataError, EmptyDataError
 
 
 def build_dataset(
@@ -30,7 +30,7 @@ def build_dataset(
 ) -> Dataset:
     """Return the data set that a table's rows make.
 
-    Rows without a target and rows whose picture cannot be decoded are set aside in `bad_rows`.
+    Rows without a target or part and rows whose picture cannot be decoded are set aside in `bad_rows`.
 
     Args:
         raw: Rows as they were read.
@@ -69,9 +69,17 @@ def build_dataset(
 
 def _values(cells: np.ndarray, column: Column) -> np.ndarray:
     values = values_of(cells, column.kind)
-    if column.role is Role.PART:
-        return object_array([None if value is None else part_of(value) for value in values])
-    return values
+    if column.role is not Role.PART:
+        return values
+    parts = object_array([None if value is None else part_of(value) for value in values])
+    unknown = sorted({value for value, part in zip(values, parts, strict=True) if value and not part})
+    if unknown:
+        raise DataError(
+            f"The column {column.name!r} has the role part but holds {unknown[0]!r}.",
+            hint="its values must be train, validation or test",
+            param="roles",
+        )
+    return parts
 
 
 def _faults(columns: tuple[Column, ...], values: Mapping[str, np.ndarray]) -> dict[int, str]:
@@ -85,10 +93,9 @@ def _faults(columns: tuple[Column, ...], values: Mapping[str, np.ndarray]) -> di
                 if fault:
                     file = f" ({values['file_name'][row]})" if "file_name" in values else ""
                     faults[row] = f"{column.name}: {fault}{file}"
-        elif column.role is Role.TARGET:
-            faults |= {
-                int(row): f"the target {column.name} is missing" for row in np.flatnonzero(is_missing(array))
-            }
+        elif column.role in (Role.TARGET, Role.PART):
+            reason = f"the {column.role} {column.name} is missing"
+            faults |= {int(row): reason for row in np.flatnonzero(is_missing(array))}
     return faults
 
 

@@ -84,7 +84,8 @@ def _rows(lines: list[str], delimiter: str, name: str) -> Iterator[tuple[int, li
     """Yield (line of the row's start, its cells), or the reason in place of the cells where the row is torn."""
     start, lines_read_again = 0, 0
     while start < len(lines):
-        reader = csv.reader(islice(lines, start, None), delimiter=delimiter, strict=True)
+        rest = map(lines.__getitem__, range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter, strict=True)
         row_start = start
         try:
             for row in reader:

@@ -205,7 +205,8 @@ def _near_pictures(pictures: np.ndarray) -> np.ndarray:
     ]
     pairs = np.unique(np.concatenate(found), axis=0)
     pairs = pairs[(bits[pairs[:, 0]] != bits[pairs[:, 1]]).sum(axis=1) <= 2]
-    return pairs[np.array([_agree(copies[one], copies[other]) for one, other in pairs], dtype=bool)]
+    agree = np.array([_agree(copies[one], copies[other]) for one, other in pairs], dtype=bool)
+    return np.asarray(pairs[agree])
 
 
 def _outlines(copies: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from servery.data.parts import part_of
 from servery.data.profile import Profile
 from servery.errors import ColumnNotFoundError, DataError, UnknownNameError
 
-_TARGET_NAMES = ("target", "label", "labels", "class", "sentiment")
+_TARGET_NAMES = ("target", "label", "labels", "class", "sentiment", "标签", "类别")
 _NO_INPUT = {
     Kind.TIME: "left out, since a date often tells when a row was written; the role input lets it in",
     Kind.IDENTIFIER: "an identifier tells nothing about a new row",
@@ -87,7 +87,8 @@ def _infer(profile: Profile, is_target: bool, kind: str | None, role: str | None
     if is_target:
         return replace(column, role=Role.TARGET)
     if role is not None:
-        return replace(column, role=Role(role), reason=f"{reason}; role given")
+        kind_of_role = Kind.CATEGORY if role == Role.PART else chosen
+        return replace(column, kind=kind_of_role, role=Role(role), reason=f"{reason}; role given")
     return _with_role(column, profile)
 
 

@@ -43,6 +43,10 @@ _CODE_NAME = re.compile(
     r".*(?:type|code|class|kind|categor|group|region|gender|sex|status|zip|postcode|weekday|month|is_|has_|类|码|性别).*",
     re.IGNORECASE,
 )
+_TEXT_NAME = re.compile(
+    r"(?:text|review|comment|sentence|message|utterance|tweet|post|body|content|question|headline|文本|文字|评论|内容|句子)s?",
+    re.IGNORECASE,
+)
 _PART_NAMES = frozenset({"part", "split", "fold", "subset", "partition"})
 _CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 
@@ -260,7 +264,10 @@ def _text_kind(profile: Profile) -> tuple[Kind, str]:
         return Kind.IDENTIFIER, f"called like an identifier, {repeats}"
     if profile.is_named_group and distinct >= 5 and words < 3:
         return Kind.IDENTIFIER, f"called like an identifier, {repeats}"
-    if distinct <= max(2, min(50, rows // 2)) and words < 8:
+    if _TEXT_NAME.fullmatch(profile.name) and words >= 1.5:
+        return Kind.TEXT, f"called like a text, {words:.0f} words on average"
+    # Names of several words are taken for categories only where each stands for many rows.
+    if distinct <= max(2, min(50, rows // (2 if words < 3 else 10))) and words < 8:
         return Kind.CATEGORY, repeats
     if words >= 3:
         return Kind.TEXT, f"texts of {words:.0f} words on average"

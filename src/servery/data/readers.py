@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from servery.data.building import build_dataset
@@ -58,10 +59,7 @@ def read_raw(path: Path) -> RawTable:
         DataError: The file is missing, empty, torn or of another format.
     """
     if path.is_dir():
-        parts = {
-            part: file for file in sorted(path.iterdir()) if (part := part_of(_stem(file))) and _ending(file)
-        }
-        return read_parts(parts) if parts else read_picture_folder(path)
+        return _read_folder(path)
     if not path.exists():
         raise DataError(f"There is no file {path}.", hint=_neighbours(path), param="data")
     ending = _ending(path)
@@ -84,6 +82,26 @@ def read_parts(files: Mapping[str, Path]) -> RawTable:
         DataError: A file cannot be read, or the files differ in their columns.
     """
     return join_parts({part: read_raw(file) for part, file in files.items()})
+
+
+def _read_folder(folder: Path) -> RawTable:
+    """Read the parts in a folder, or else its pictures."""
+    tables = [file for file in sorted(folder.iterdir()) if _ending(file) and file.name != "metadata.csv"]
+    parts = {part: file for file in tables if (part := part_of(_stem(file)))}
+    others = [file.name for file in tables if file not in parts.values()]
+    if not parts and others and not any(entry.is_dir() for entry in folder.iterdir()):
+        raise DataError(
+            f"{folder} holds no parts (train, validation, test) and no pictures, but {', '.join(others[:5])}.",
+            hint=f"name the file: {folder / others[0]}",
+            param="data",
+        )
+    if not parts:
+        return read_picture_folder(folder)
+    twice = [name for name in others if part_of(_stem(Path(name)))]
+    if twice:
+        raise DataError(f"{folder} has more than one file for the same part: {twice[0]} is one of them.")
+    raw = read_parts(parts)
+    return replace(raw, facts={**raw.facts, "left_out": ", ".join(others)}) if others else raw
 
 
 def _ending(path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from servery.data.building import is_missing
 from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.duplicates import find_duplicates
@@ -188,7 +189,14 @@ def _given(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, f
 
 def _time(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, float, float]) -> np.ndarray:
     column = next(c for c in dataset.columns if c.role is Role.TIME)
-    return time_parts(dataset[column.name], shares)
+    times = dataset[column.name]
+    if times.dtype == object:
+        raise DataError(
+            f"The column {column.name!r} has the role time but is of kind {column.kind.value}.",
+            hint="give it the kind time or number too",
+            param="kinds",
+        )
+    return time_parts(times, shares)
 
 
 def _by_group(
@@ -196,7 +204,8 @@ def _by_group(
 ) -> np.ndarray:
     column = next(c for c in dataset.columns if c.role is Role.GROUP)
     # A row without a group is a group of its own.
-    owners = [f"\x00{row}" if owner is None else str(owner) for row, owner in enumerate(dataset[column.name])]
+    absent = is_missing(dataset[column.name])
+    owners = [f"\x00{row}" if absent[row] else str(owner) for row, owner in enumerate(dataset[column.name])]
     groups = np.unique(owners, return_inverse=True)[1]
     if groups.max() < 2:
         raise DataError(

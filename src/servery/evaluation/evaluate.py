@@ -182,7 +182,9 @@ def _of_labels(
         "overall_quality": float(quality.mean()),
         "slices": slices,
         "slices_examined": examined,
-        "mistakes": confident_mistakes(test, truth, taken, scores, labels),
+        "mistakes": confident_mistakes(
+            test, truth, taken, of_labels.sureness(scores, targets, taken), labels
+        ),
     }
 
 

@@ -29,6 +29,15 @@ def carried(targets: np.ndarray, label_count: int) -> np.ndarray:
     return np.asarray(targets[:, None] == np.arange(label_count) if targets.ndim == 1 else targets > 0)
 
 
+def sureness(scores: np.ndarray, targets: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return how sure the model was of each decision, float64, (rows, labels).
+
+    A label taken is as sure as its score. One left is as sure as one minus it; with one label a row, leaving a
+    label is no decision of its own.
+    """
+    return np.where(taken, scores, 0.0 if targets.ndim == 1 else 1.0 - scores)
+
+
 def confusion(targets: np.ndarray, scores: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Return counts of true by predicted labels; empty for several labels a row."""
     if targets.ndim == 2:

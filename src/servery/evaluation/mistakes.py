@@ -20,7 +20,7 @@ THUMBNAIL_PIXELS = 96
 
 
 def confident_mistakes(
-    test: Dataset, truth: np.ndarray, taken: np.ndarray, scores: np.ndarray, labels: Sequence[str]
+    test: Dataset, truth: np.ndarray, taken: np.ndarray, sureness: np.ndarray, labels: Sequence[str]
 ) -> tuple[Mistake, ...]:
     """Return the rows whose wrong decisions were the surest, the surest first.
 
@@ -28,14 +28,10 @@ def confident_mistakes(
         test: Rows that were judged.
         truth: Labels the row carries, bool, (rows, labels).
         taken: Labels the model answers, bool, (rows, labels).
-        scores: float64, (rows, labels).
+        sureness: How sure the model was of each decision, float64, (rows, labels).
         labels: Names of the labels.
     """
-    # A label wrongly taken is as sure as its score, one wrongly left as one minus it.
-    sureness = np.where(taken, scores, 1.0 - scores) * (truth != taken)  # (rows, labels)
-    if (truth.sum(axis=1) == 1).all() and (taken.sum(axis=1) == 1).all():
-        sureness = scores * (taken & ~truth)  # with one label a row, only what was said counts
-    worst = sureness.max(axis=1)
+    worst = (sureness * (truth != taken)).max(axis=1)
     order = np.argsort(-worst, kind="stable")[:MOST_SHOWN]
     return tuple(
         Mistake(

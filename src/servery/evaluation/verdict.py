@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,12 +11,13 @@ import numpy as np
 from servery.data.dataset import Dataset
 from servery.data.finding import Finding
 from servery.evaluation.evaluation import Comparison, Metric
+from servery.evaluation.metric_names import title_of
+from servery.metrics.resampling import wilson
 
 LEAST_ROWS = 30
 """Under this many test rows an interval is wider than most differences that matter."""
 MOST_SEEN_SHARE = 0.05
-MOST_REPEATED_SHARE = 0.1
-"""Where training rows repeat each other as often as this, equal test rows are no sign of a leak."""
+"""Share of test rows, above what the data repeats by nature, that may equal a training row."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def judge(
         is_sample: Whether the data is generated.
     """
     sample = " The data is a generated sample: this shows that the parts work, no more." if is_sample else ""
-    score = f"{primary.name} {primary.text()} on {rows:,} test rows"
+    score = f"{title_of(primary.name)} {primary.text()} on {rows:,} test rows"
     if leaks:
         return Verdict(
             f"Not trustworthy: {_clause(leaks[0])}, so {score} says nothing about new data.{sample}", False
@@ -78,13 +80,18 @@ def _clause(sentence: str) -> str:
 
 
 def suspected_leaks(findings: Sequence[Finding], test: Dataset, train: Dataset) -> list[str]:
-    """Return why the figures may be too good to be true, a sentence each."""
+    """Return why the figures may be too good to be true, a sentence each.
+
+    Test rows that equal a training row are a leak where they are more than the data's own repeats explain: of
+    new rows, a share of one minus (training rows that occur once / training rows) would have been seen before.
+
+    Source: Good (1953), The population frequencies of species and the estimation of population parameters.
+    """
     reasons = [finding.message for finding in findings if finding.is_leak]
-    trained_on = _keys(train)
-    distinct = set(trained_on)
-    seen = float(np.mean([key in distinct for key in _keys(test)]))
-    repeated = 1 - len(distinct) / len(trained_on)
-    if seen > MOST_SEEN_SHARE and repeated < MOST_REPEATED_SHARE:
+    counts = Counter(_keys(train))
+    by_nature = 1 - sum(count == 1 for count in counts.values()) / len(train)
+    seen = float(np.mean([key in counts for key in _keys(test)]))
+    if wilson(seen, len(test)).low > by_nature + MOST_SEEN_SHARE:
         reasons.append(f"{seen:.0%} of the test rows have the same inputs as a training row.")
     return reasons
 

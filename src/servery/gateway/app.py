@@ -171,6 +171,8 @@ def _error_response(error: ServeryError, request: Request) -> Response:
     response = Response.json(error.body(request.id), status=error.http_status)
     if error.http_status in (429, 503):
         response.headers.append((b"retry-after", str(error.retry_after_seconds or 1).encode()))
+    if error.http_status == 408:
+        response.headers.append((b"connection", b"close"))
     if error.http_status == 401:
         response.headers.append((b"www-authenticate", b"Bearer"))
     return response

@@ -31,6 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._in_body = False
+        self._heads = 0
         self._head_bytes = 0
         self._timer: TimerHandle | None = None
         self._refusal: ServeryError | None = None
@@ -49,10 +50,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Feed the parser, and refuse a head that grows too large before it is complete."""
         if self._refusal is not None:
             return
-        if self._in_head:
-            self._wait_for_head()
+        was_in_head, heads = self._in_head, self._heads
         super().data_received(data)
-        if self._in_head and self._refusal is None:
+        if was_in_head and self._in_head and heads == self._heads and self._refusal is None:
+            # All of it belongs to a head that is still not complete.
+            self._wait_for_head()
             self._head_bytes += len(data)
             if self._head_bytes > self.max_header_bytes:
                 self._refuse(self._too_large())
@@ -65,7 +67,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the clock and let the request begin, if its head is not too large."""
         self._stop_clock()
-        self._in_head, self._in_body, self._head_bytes = False, True, 0
+        self._in_head, self._in_body = False, True
+        self._heads += 1
+        self._head_bytes = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.max_header_bytes:
             self._refusal = self._too_large()

@@ -88,10 +88,12 @@ def check_host(header: bytes | None, bound_to: str) -> None:
     Raises:
         MalformedError: The header is missing, torn or foreign.
     """
+    if not is_loopback(bound_to):
+        return
     found = _HOST.match((header or b"").decode("latin-1"))
     if found is None:
         raise MalformedError("The Host header is missing or torn.", param="Host")
-    if is_loopback(bound_to) and not is_loopback(found[1]):
+    if not is_loopback(found[1]):
         raise MalformedError(
             f"The Host header names {found[1][:100]!r}, which is not this server.",
             hint="Call it as 127.0.0.1 or localhost.",

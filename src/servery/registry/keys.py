@@ -22,7 +22,7 @@ from servery.registry.names import checked_name
 from servery.storage import tables
 from servery.storage.clock import utc_now, utc_text
 from servery.storage.database import Database
-from servery.storage.files import create_once, make_folder, writing
+from servery.storage.files import create_once, make_folder, remove_partials, writing
 
 SECRET_PREFIX = "sk-servery-"
 """Lets people and secret scanners tell what a leaked string is."""
@@ -80,6 +80,8 @@ class Keys:
         self._database = database
         with writing(pepper_file):
             self._pepper = _pepper(database, pepper_file)
+            # A kill while a secret was written leaves a second name of it.
+            remove_partials(pepper_file.parent)
 
     def create(
         self,

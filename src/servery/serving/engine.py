@@ -156,9 +156,8 @@ class Engine:
         while True:
             try:
                 await self._notice()
-            except ServeryError as error:
-                # What is loaded goes on answering while the database is away.
-                log.warning("registry unreachable", code=error.code, reason=error.message)
+            except Exception as error:  # whatever a driver raises: what is loaded goes on answering meanwhile
+                log.warning("registry unreachable", error=type(error).__name__)
             self._draining = {replica for replica in self._draining if not replica.is_closed}
             self._unload_idle()
             await asyncio.sleep(POLL_SECONDS)
@@ -180,9 +179,9 @@ class Engine:
             aliased = await asyncio.to_thread(self._aliased)
             wanted = dict.fromkeys([*self._routes, *aliased])
             meant = await asyncio.gather(*(self._bring_up(reference) for reference in wanted))
-        except ServeryError as error:
+        except Exception as error:  # as above
             self._revision = -1  # so that the next poll tries again
-            log.warning("registry unreachable", code=error.code, reason=error.message)
+            log.warning("registry unreachable", error=type(error).__name__)
             return
         self._failures = {name: failure for name, failure in self._failures.items() if name in meant}
         self.is_ready = True

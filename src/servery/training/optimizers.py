@@ -24,13 +24,16 @@ def build_optimizer(network: nn.Module, options: Options) -> Optimizer:
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     if not weights:
         raise TrainingError("The network has no weight that can be trained; every one has requires_grad off.")
-    groups = [
-        {"params": [w for w in weights if w.dim() > 1], "weight_decay": options.weight_decay},
-        {"params": [w for w in weights if w.dim() <= 1], "weight_decay": 0.0},
-    ]
+    decayed = [w for w in weights if w.dim() > 1]
+    others = [w for w in weights if w.dim() <= 1]
+    # Each group costs the step a pass of its own, so without decay there is but one.
     if options.weight_decay == 0.0:
-        groups = [{"params": weights}]  # each group costs the step a pass of its own
-    groups = [group for group in groups if group["params"]]
+        decayed, others = [], weights
+    groups = [
+        {"params": group, "weight_decay": decay}
+        for group, decay in ((decayed, options.weight_decay), (others, 0.0))
+        if group
+    ]
     is_fused = all(w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in weights)
     if options.optimizer == "sgd":
         return SGD(groups, lr=options.learning_rate, momentum=options.momentum, fused=is_fused)

@@ -13,6 +13,7 @@ from servery.gateway.message import Request, Response
 from servery.gateway.openapi import INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
 from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
 from servery.gateway.route import Permission, Route
+from servery.registry.registry import Registry
 from servery.registry.version import Version
 from servery.schemas import ColumnObject, ModelList, ModelObject, PredictResponse
 from servery.serving.engine import Engine
@@ -24,11 +25,8 @@ NAMES = frozenset({"inputs", "parameters"})
 async def list_models(request: Request) -> Response:
     """Answer every model that can be asked."""
     engine = request.gateway.engine
-    by_name: dict[str, list[Version]] = {}
-    for version in await asyncio.to_thread(engine.registry.versions):
-        by_name.setdefault(version.name, []).append(version)
-    models = [_object(name, await engine.version(name), engine, group) for name, group in by_name.items()]
-    return Response.json(ModelList(models))
+    groups = await asyncio.to_thread(_by_model, engine.registry)
+    return Response.json(ModelList([_object(v.name, v, engine, group) for v, group in groups]))
 
 
 async def show_model(request: Request) -> Response:
@@ -86,6 +84,13 @@ def read(body: bytes, content_type: str, replica: Replica) -> Asked:
     if "inputs" not in value:
         raise InputError('The body has no "inputs".', param="/inputs", hint='{"inputs": ...}')
     return asked_json(value["inputs"], value.get("parameters"), replica)
+
+
+def _by_model(registry: Registry) -> list[tuple[Version, list[Version]]]:
+    """Return for every model the version that its name alone means, and all its versions."""
+    versions = registry.versions()
+    groups = [[v for v in versions if v.name == name] for name in dict.fromkeys(v.name for v in versions)]
+    return [(registry.resolve(group[0].name), group) for group in groups]
 
 
 def _object(reference: str, version: Version, engine: Engine, group: list[Version]) -> ModelObject:

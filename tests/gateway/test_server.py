@@ -1,0 +1,59 @@
+"""Starting a server: the port, the address, the first key."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from servery.errors import ConflictError
+from servery.gateway.server import listen
+from servery.settings import Settings
+
+
+def test_a_taken_port_is_one_clear_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConflictError, match=f"Port {port} on 127.0.0.1 is in use") as refused:
+            listen(Settings(home=tmp_path, port=port))
+        assert refused.value.hint == f"servery serve --port {port + 1}"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
+def test_an_address_that_others_can_reach_must_be_allowed(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConflictError, match="reached from other machines"):
+        listen(Settings(home=tmp_path, host=host, port=0))
+
+
+def test_an_address_that_others_can_reach_can_be_allowed(tmp_path: Path) -> None:
+    listen(Settings(home=tmp_path, host="0.0.0.0", port=0, allow_remote=True)).close()
+
+
+def test_the_first_start_makes_an_admin_key_and_the_next_one_does_not(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    secrets = []
+    for _ in range(2):
+        process = house.ServerProcess(tmp_path)
+        key_file = tmp_path / "admin.key"
+        assert key_file.stat().st_mode & 0o777 == 0o600
+        secrets.append(key_file.read_text().strip())
+        assert process.stop() == 0
+    assert secrets[0] == secrets[1]
+
+
+def test_a_server_loads_neither_torch_nor_training_code(house: ModuleType) -> None:
+    code = (
+        "import sys, json, servery.gateway.server, servery.gateway.app as app; app.protocol_routes();"
+        "print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('torch', 'fastapi') "
+        "or m.startswith(('servery.training', 'servery.pipeline', 'servery.fields'))]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == []
