@@ -32,13 +32,6 @@ class Notice(msgspec.Struct, frozen=True):
     message: Text
 
 
-class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """One input or a list of them, and what is asked of the prediction."""
-
-    inputs: Any
-    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
-
-
 class PredictResponse(msgspec.Struct):
     """The answers, one an input, in the order of the inputs.
 

@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 
 from servery.errors import ConflictError
+from servery.gateway.app import build_app
+from servery.gateway.route import Permission, static
 from servery.gateway.server import listen
+from servery.serving.engine import Engine
 from servery.settings import Settings
 
 
@@ -47,6 +51,19 @@ def test_the_first_start_makes_an_admin_key_and_the_next_one_does_not(
         secrets.append(key_file.read_text().strip())
         assert process.stop() == 0
     assert secrets[0] == secrets[1]
+
+
+async def test_pages_from_above_are_served_as_they_are(house: ModuleType, tmp_path: Path) -> None:
+    page = static("/", b"<h1>hello</h1>", "text/html", "A page.", Permission.PUBLIC, cache_control="no-cache")
+    with house.open_home(tmp_path / "home") as home:
+        app = build_app(home.settings, Engine(home.registry, home.settings), home.keys, [page])
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answer = await client.get("/")
+    assert answer.text == "<h1>hello</h1>"
+    assert answer.headers["content-type"] == "text/html"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_server_loads_neither_torch_nor_training_code(house: ModuleType) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
 import signal
 import threading
 import time
@@ -317,3 +319,31 @@ def test_nothing_to_learn_from_and_nothing_to_train_are_errors(tiny: ModuleType)
     network.requires_grad_(False)
     with pytest.raises(TrainingError, match="requires_grad"):
         Trainer(device="cpu").fit(network, tiny.Sentences(), Scripted([]), PLAIN)
+
+
+def test_float16_resumes_with_its_gradient_scaler(tiny: ModuleType, tmp_path: Path) -> None:
+    class Bag(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.out = nn.Embedding(12, 8), nn.Linear(8, 3)
+
+        def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+            return self.out(self.embedding(tokens).mean(dim=1))
+
+    def stop_once(loss: torch.Tensor, step: int) -> torch.Tensor:
+        if step == 11:
+            stopped.stop()
+        return loss
+
+    options = PLAIN | {"precision": "float16"}
+    torch.manual_seed(0)
+    first = Bag()
+    resumed, whole = copy.deepcopy(first), copy.deepcopy(first)
+    stopped = Trainer(tmp_path, device="cpu")
+    with pytest.raises(InterruptedTrainingError):
+        stopped.fit(first, tiny.Sentences(), Scripted([1], stop_once), options)
+    Trainer(tmp_path, device="cpu").fit(resumed, tiny.Sentences(), Scripted([2, 3]), options)
+    Trainer(device="cpu").fit(whole, tiny.Sentences(), Scripted([1, 2, 3]), options)
+    assert equal(resumed.state_dict(), whole.state_dict())
+    index = json.loads((tmp_path / "fit-0" / "checkpoint.json").read_text())
+    assert index["state"]["scaler"]["_growth_tracker"] + index["state"]["scaler"]["scale"] > 0

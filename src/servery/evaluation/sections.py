@@ -106,7 +106,8 @@ def precision_recall(evaluation: Evaluation) -> Figure | None:
     first = evaluation.precision_recall[0].label
     support = next(row.support for row in evaluation.label_rows if row.label == first)
     share = support / evaluation.rows
-    sentence = f"The average precision of {_areas(evaluation.precision_recall)}; by chance that of {first} would be {share:.3f}."
+    areas = _areas(evaluation.precision_recall)
+    sentence = f"The average precision of {areas}; by chance that of {first} would be {share:.3f}."
     svg = figures.curves(
         evaluation.precision_recall, "recall", "precision", "precision-recall", ([0, 1], [share, share])
     )
@@ -176,7 +177,8 @@ def thresholds(evaluation: Evaluation) -> Figure | None:
     best = max(evaluation.thresholds, key=lambda row: row.f1)
     sentence = (
         f"F1 of {evaluation.labels[1]} is highest, {best.f1:.3f}, when it is said from a score of "
-        f"{best.threshold:.1f} on; that is in {best.selected_share:.0%} of the rows. Choose by what a miss and a false alarm cost."
+        f"{best.threshold:.1f} on; that is in {best.selected_share:.0%} of the rows. "
+        "Choose by what a miss and a false alarm cost."
     )
     rows = tuple(
         (

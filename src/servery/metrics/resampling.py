@@ -41,7 +41,8 @@ def wilson(share: float, rows: int) -> Interval:
     z2 = 1.959964**2
     middle = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     reach = np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2))) / (1 + z2 / rows)
-    return Interval(max(0.0, float(middle - reach)), min(1.0, float(middle + reach)))
+    # Rounding must not push an end past the share itself.
+    return Interval(max(0.0, min(share, float(middle - reach))), min(1.0, max(share, float(middle + reach))))
 
 
 def bootstrap(

@@ -54,25 +54,50 @@ class ConvolutionNorm(nn.Sequential):
         )
 
 
+class SqueezeExcitation(nn.Module):
+    """Each channel is weighed by what all channels see on the whole picture.
+
+    Source: Hu, Shen, Sun (2018), Squeeze-and-excitation networks, section 3.
+
+    Args:
+        channels: Number of channels, at least 4.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.Linear(channels, channels // 4), nn.ReLU(), nn.Linear(channels // 4, channels), nn.Sigmoid()
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the weighed channels, (rows, channels, height, width)."""
+        weights: Tensor = self.gate(pixels.mean(dim=(2, 3)))  # (rows, channels)
+        return pixels * weights[:, :, None, None]
+
+
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions whose result is added to what came in.
 
     The last normalisation starts at 0, so that every block starts as the identity; where the picture shrinks, the
-    shortcut averages before its convolution and so loses no pixel.
+    shortcut averages before its convolution and so loses no pixel; in training whole blocks are left out.
 
     Sources: He et al. (2016), Deep residual learning, section 3; He et al. (2019), Bag of tricks for image
-    classification, sections 3.1 (zero gamma) and 4.1 (ResNet-D).
+    classification, sections 3.1 (zero gamma) and 4.1 (ResNet-D); Huang et al. (2016), Deep networks with
+    stochastic depth, section 3.
 
     Args:
         channels_in: Channels that come in.
         channels_out: Channels that go out.
         stride: 2 halves height and width.
+        left_out: Share of rows for which the block is left out in training.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, stride: int, left_out: float) -> None:
         super().__init__()
         self.first = ConvolutionNorm(channels_in, channels_out, 3, stride)
         self.second = ConvolutionNorm(channels_out, channels_out, 3)
+        self.excitation = SqueezeExcitation(channels_out)
+        self.left_out = left_out
         nn.init.zeros_(self.second[1].weight)  # type: ignore[arg-type]
         shortcut: list[nn.Module] = []
         if stride > 1:
@@ -87,7 +112,10 @@ class ResidualBlock(nn.Module):
         Args:
             pixels: (rows, channels_in, height, width).
         """
-        changed = self.second(functional.relu(self.first(pixels)))
+        changed = self.excitation(self.second(functional.relu(self.first(pixels))))
+        if self.training and self.left_out > 0:
+            kept = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) >= self.left_out
+            changed = changed * kept / (1 - self.left_out)
         return functional.relu(changed + self.shortcut(pixels))
 
 

@@ -26,24 +26,6 @@ def reversed_rows(vectors: Tensor, is_token: Tensor) -> Tensor:
     return vectors.gather(1, order.unsqueeze(2).expand(-1, -1, vectors.shape[2]))
 
 
-def as_gru(layer: nn.RNN) -> nn.GRU:
-    """Return a GRU that computes what an Elman layer computes, which the exporter to ONNX can read.
-
-    A GRU whose reset gate is 1 and whose update gate is 0 is an Elman layer; a bias of 30 makes them so, up to a
-    millionth of a rounding step.
-    """
-    gru = nn.GRU(layer.input_size, layer.hidden_size, batch_first=True)
-    size = layer.hidden_size
-    with torch.no_grad():
-        for parameter in gru.parameters():
-            parameter.zero_()
-        gru.bias_ih_l0[:size] = 30.0  # reset
-        gru.bias_ih_l0[size : 2 * size] = -30.0  # update
-        for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
-            getattr(gru, name)[2 * size :] = getattr(layer, name)
-    return gru
-
-
 class BothDirections(nn.Module):
     """One recurrent layer forwards and one backwards.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import io
 import logging
@@ -16,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from servery.data.dataset import Dataset
 from servery.errors import MissingExtraError
@@ -25,8 +23,8 @@ from servery.models.predictor import Predictor
 from servery.models.runtimes.onnx import Onnx
 from servery.models.runtimes.torch_network import TorchNetwork
 from servery.nn.network import Network
-from servery.nn.recurrence import as_gru
 from servery.optimize.latency import latency_ms
+from servery.optimize.recurrences import with_onnx_recurrences
 
 TOLERANCE = 1e-4
 """Largest difference of a logit: below it, decisions differ only where two labels tie. Rounding in another order
@@ -133,21 +131,16 @@ def onnx_bytes(network: Network, batch: Batch) -> bytes:
     with tempfile.TemporaryDirectory() as folder, _silence():
         path = Path(folder) / "model.onnx"
         program = torch.onnx.export(
-            _readable(network), kwargs=inputs, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False
+            with_onnx_recurrences(network),
+            kwargs=inputs,
+            dynamo=True,
+            dynamic_shapes=shapes,
+            external_data=False,
+            verbose=False,
         )
         assert program is not None
         program.save(path)
         return path.read_bytes()
-
-
-def _readable(network: Network) -> Network:
-    # The exporter unrolls a plain recurrent layer over the one length it was traced with.
-    copied = copy.deepcopy(network)
-    for module in list(copied.modules()):
-        for name, layer in module.named_children():
-            if isinstance(layer, nn.RNN):
-                setattr(module, name, as_gru(layer))
-    return copied.eval()
 
 
 def _not_single(array: np.ndarray, axes: tuple[str, ...]) -> np.ndarray:

@@ -139,6 +139,8 @@ def facts_of(plan: Plan, field: Field, dataset: Dataset, parts: Split) -> dict[s
         "split": {
             "policy": parts.policy,
             "reason": parts.reason,
+            "notes": list(parts.notes),
+            "dropped": dict(parts.dropped),
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
@@ -306,8 +308,9 @@ def _say_data(
     progress.say(
         "Data", f"{dataset.source.name}{kind}: {len(dataset):,} rows, {inputs}{more} -> {plan.target!r}"
     )
-    sizes = f"{len(parts.train):,} / {len(parts.validation):,} / {len(parts.test):,}"
-    progress.say("Split", f"{sizes} ({parts.policy}: {parts.reason})")
+    progress.say("Split", parts.summary())
+    for note in parts.notes:
+        progress.say("", note)
     for finding in findings:
         if finding.severity != "note":
             progress.say("Check", finding.message)

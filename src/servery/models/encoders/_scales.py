@@ -13,7 +13,9 @@ KNOTS = 256
 """Quantiles kept of a column; between them is a straight line."""
 LIMIT = 8.0
 """Largest scaled value: one mistyped number must not swamp a model."""
-TRANSFORMS = ("standard", "quantile")
+HINGES = np.array([-1.5, -0.75, 0.0, 0.75, 1.5])
+"""Where the "piecewise" transform lets a slope change, in deviations of a normal distribution."""
+TRANSFORMS = ("standard", "quantile", "piecewise")
 
 
 class Scales:
@@ -24,7 +26,8 @@ class Scales:
         means: Subtracted by the standard transform, (columns,).
         deviations: Divide by the standard transform, (columns,).
         has_gaps: Whether numbers were missing in training, so that a mark for it is learned, bool, (columns,).
-        knots: Of the quantile transform: quantiles, (columns, knots); None for the standard one.
+        knots: Quantiles of each column, (columns, knots); None for the standard transform.
+        has_hinges: Whether each number is followed by what it is over each of the `HINGES`.
     """
 
     def __init__(
@@ -34,12 +37,14 @@ class Scales:
         deviations: np.ndarray,
         has_gaps: np.ndarray,
         knots: np.ndarray | None = None,
+        has_hinges: bool = False,
     ) -> None:
         self.medians = medians
         self.means = means
         self.deviations = deviations
         self.has_gaps = has_gaps
         self.knots = knots
+        self.has_hinges = has_hinges
         self._curves = [_curve(column) for column in knots] if knots is not None else []
 
     @classmethod
@@ -48,7 +53,8 @@ class Scales:
 
         Args:
             values: float64, (rows, columns), NaN where missing.
-            transform: "standard" (mean 0, deviation 1), or "quantile" (a normal distribution).
+            transform: "standard" (mean 0, deviation 1), "quantile" (a normal distribution), or "piecewise" (that,
+                and hinges, so that a linear model can bend).
 
         Raises:
             DataError: There is no such transform.
@@ -60,7 +66,7 @@ class Scales:
         present = [column if len(column) else np.zeros(1) for column in present]
         deviations = np.array([column.std() for column in present])
         knots = None
-        if transform == "quantile":
+        if transform != "standard":
             knots = np.array([np.quantile(column, np.linspace(0, 1, KNOTS)) for column in present])
         return cls(
             medians=np.array([np.median(column) for column in present]),
@@ -68,6 +74,7 @@ class Scales:
             deviations=np.where(deviations > 0, deviations, 1.0),
             has_gaps=np.isnan(values).any(axis=0),
             knots=knots.reshape(len(present), KNOTS) if knots is not None else None,
+            has_hinges=transform == "piecewise",
         )
 
     def apply(self, values: np.ndarray) -> np.ndarray:
@@ -77,7 +84,7 @@ class Scales:
             values: float64, (rows, columns), NaN where missing.
 
         Returns:
-            float32, (rows, columns + columns with gaps).
+            float32, (rows, width).
         """
         missing = np.isnan(values)
         filled = np.where(missing, self.medians, values)
@@ -87,13 +94,16 @@ class Scales:
             scaled = np.empty_like(filled)
             for place, (knots, heights) in enumerate(self._curves):
                 scaled[:, place] = np.interp(filled[:, place], knots, heights)
-        clipped = np.clip(scaled, -LIMIT, LIMIT)
-        return np.concatenate([clipped, missing[:, self.has_gaps]], axis=1).astype(np.float32)
+        parts = [np.clip(scaled, -LIMIT, LIMIT), missing[:, self.has_gaps]]
+        if self.has_hinges:
+            parts.append(np.maximum(scaled[:, :, None] - HINGES, 0.0).reshape(len(values), -1))
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     @property
     def width(self) -> int:
         """Number of columns that `apply` returns."""
-        return len(self.medians) + int(self.has_gaps.sum())
+        columns = len(self.medians)
+        return columns + int(self.has_gaps.sum()) + self.has_hinges * columns * len(HINGES)
 
     def state(self) -> dict[str, Any]:
         """Return the scales as plain JSON types."""
@@ -103,6 +113,7 @@ class Scales:
             "deviations": self.deviations.tolist(),
             "has_gaps": self.has_gaps.tolist(),
             "knots": None if self.knots is None else self.knots.tolist(),
+            "has_hinges": self.has_hinges,
         }
 
     @classmethod
@@ -121,7 +132,9 @@ class Scales:
             knots = np.array(knots, np.float64).reshape(columns, KNOTS)
         if not np.isfinite([means, medians, deviations]).all() or (deviations <= 0).any():
             raise ValueError("a scale that is not finite and positive")
-        return cls(medians, means, deviations, has_gaps, knots)
+        if knots is not None and not np.isfinite(knots).all():
+            raise ValueError("a quantile that is not finite")
+        return cls(medians, means, deviations, has_gaps, knots, bool(state["has_hinges"]))
 
 
 def _curve(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,7 +90,7 @@ class Pictures(Encoder):
         self.channels = channels
 
     @classmethod
-    def fit(cls, examples: Sequence[Mapping[str, Any]], column: str, *, longest_side: int = 112) -> Pictures:
+    def fit(cls, examples: Sequence[Mapping[str, Any]], column: str, *, longest_side: int = 128) -> Pictures:
         """Take the median size of the training pictures, made smaller if it is over `longest_side`.
 
         Grey if all pictures looked at are. At most 256 are looked at, evenly spread over the rows.
@@ -98,9 +98,14 @@ class Pictures(Encoder):
         step = max(len(examples) // SAMPLED_PICTURES, 1)
         pictures = [open_picture(example.get(column), column) for example in examples[::step]]
         width, height = np.median([picture.size for picture in pictures], axis=0)
-        scale = min(1.0, longest_side / max(width, height))
         channels = 1 if all(_is_grey(picture) for picture in pictures) else 3
-        return cls(column, max(round(width * scale), 1), max(round(height * scale), 1), channels)
+        found = cls(column, round(width), round(height), channels)
+        return found.resized(min(1.0, longest_side / max(width, height)))
+
+    def resized(self, scale: float) -> Pictures:
+        """Return an encoder of the same pictures in another size."""
+        width, height = max(round(self.width * scale), 1), max(round(self.height * scale), 1)
+        return Pictures(self.column, width, height, self.channels)
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
         """Return `pixels`, uint8, (rows, channels, height, width).

@@ -15,6 +15,8 @@ from servery.models.encoders._scales import Scales
 LAYOUTS = ("one-hot", "indices", "plain")
 MAX_CATEGORIES = 255
 """Known values of one column; the rarer ones are treated like values never seen."""
+FEWEST_LEVELS, MOST_LEVELS = 3, 20
+"""A number column of so many distinct values is read as a category too: months late, stars, floors."""
 SECONDS_PER_DAY = 86_400
 
 
@@ -32,6 +34,7 @@ class Rows(Encoder):
         times: Which of them are times.
         categories: Category column to its known values; the first has number 1.
         scales: How the numbers are scaled.
+        levels: Number column with few distinct values to these, ascending; read as a category too.
     """
 
     name = "rows"
@@ -43,12 +46,14 @@ class Rows(Encoder):
         times: Sequence[str],
         categories: Mapping[str, Sequence[str]],
         scales: Scales,
+        levels: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.layout = layout
         self.numbers = tuple(numbers)
         self.times = frozenset(times)
         self.categories = {column: tuple(values) for column, values in categories.items()}
         self.scales = scales
+        self.levels = {column: np.array(values, np.float64) for column, values in (levels or {}).items()}
         self._index = {
             column: {value: number for number, value in enumerate(values, start=1)}
             for column, values in self.categories.items()
@@ -56,8 +61,9 @@ class Rows(Encoder):
 
     @property
     def category_counts(self) -> list[int]:
-        """Of each category column: its known values and one for unseen or missing."""
-        return [len(values) + 1 for values in self.categories.values()]
+        """Of each category column, and each number column with few values: those and one for unseen or missing."""
+        known = [len(values) for values in self.categories.values()]
+        return [count + 1 for count in (*known, *map(len, self.levels.values()))]
 
     @classmethod
     def fit(
@@ -74,13 +80,15 @@ class Rows(Encoder):
             examples: The training rows.
             columns: The inputs; those that are no number, time or category are left out.
             layout: "one-hot", "indices" or "plain".
-            transform: "standard" or "quantile", of the numbers.
+            transform: "standard", "quantile" or "piecewise", of the numbers.
         """
         times = [c.name for c in columns if c.kind is Kind.TIME]
         numbers = [c.name for c in columns if c.kind in {Kind.NUMBER, Kind.TIME}]
         categories = {c.name: _most_frequent(examples, c.name) for c in columns if c.kind is Kind.CATEGORY}
         values = _number_columns(examples, numbers, frozenset(times))
-        return cls(layout, numbers, times, categories, Scales.fit(values, transform))
+        # Trees cut numbers wherever they like; they need no second reading.
+        levels = {} if layout == "plain" else _levels(values, numbers)
+        return cls(layout, numbers, times, categories, Scales.fit(values, transform), levels)
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
         """Return the arrays of the layout.
@@ -89,7 +97,7 @@ class Rows(Encoder):
             InputError: A value is not what its column holds.
         """
         raw = _number_columns(examples, self.numbers, self.times)  # (rows, number columns)
-        codes = self._codes(examples)  # (rows, category columns)
+        codes = self._codes(examples, raw)  # (rows, category columns and columns with levels)
         if self.layout == "plain":
             return {"x": np.concatenate([raw, codes], axis=1).astype(np.float32)}
         scaled = self.scales.apply(raw)
@@ -97,8 +105,12 @@ class Rows(Encoder):
             return {"numbers": scaled, "categories": codes}
         return {"x": np.concatenate([scaled, self._marks(codes)], axis=1)}
 
-    def _codes(self, examples: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        codes = np.zeros((len(examples), len(self._index)), np.int64)
+    def _codes(self, examples: Sequence[Mapping[str, Any]], raw: np.ndarray) -> np.ndarray:
+        codes = np.zeros((len(examples), len(self._index) + len(self.levels)), np.int64)
+        for place, (column, levels) in enumerate(self.levels.items(), start=len(self._index)):
+            values = raw[:, self.numbers.index(column)]
+            nearest = np.searchsorted(levels, values).clip(max=len(levels) - 1)
+            codes[:, place] = np.where(levels[nearest] == values, nearest + 1, 0)
         for place, (column, index) in enumerate(self._index.items()):
             for row, example in enumerate(examples):
                 value = example.get(column)
@@ -124,6 +136,7 @@ class Rows(Encoder):
             "times": sorted(self.times),
             "categories": {column: list(values) for column, values in self.categories.items()},
             "scales": self.scales.state(),
+            "levels": {column: values.tolist() for column, values in self.levels.items()},
         }
 
     @classmethod
@@ -139,9 +152,17 @@ class Rows(Encoder):
             if state["layout"] not in LAYOUTS:
                 raise ValueError(f"layout {state['layout']!r}")
             scales = Scales.restore(state["scales"], len(numbers))
-            return cls(state["layout"], numbers, times, categories, scales)
+            levels = {str(column): list(map(float, v)) for column, v in state["levels"].items()}
+            if not levels.keys() <= set(numbers):
+                raise ValueError("levels of a column that is no number")
+            return cls(state["layout"], numbers, times, categories, scales, levels)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"The state of the encoder 'rows' is torn: {error!r}.") from error
+
+
+def _levels(values: np.ndarray, columns: Sequence[str]) -> dict[str, list[float]]:
+    distinct = {c: np.unique(v[~np.isnan(v)]) for c, v in zip(columns, values.T, strict=True)}
+    return {c: v.tolist() for c, v in distinct.items() if FEWEST_LEVELS <= len(v) <= MOST_LEVELS}
 
 
 def _number_columns(

@@ -109,12 +109,17 @@ def _softmax(logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     log_chances = shifted - log_sum
-    losses = -(wanted * log_chances).sum(axis=1, keepdims=True)
-    return losses, np.asarray(np.exp(log_chances))
+    losses: np.ndarray = -(wanted * log_chances).sum(axis=1, keepdims=True)
+    chances: np.ndarray = np.exp(log_chances)
+    return losses, chances
 
 
 def _sigmoid(logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.logaddexp(0.0, logits) - wanted * logits, 0.5 * (1.0 + np.tanh(0.5 * logits))
+    losses: np.ndarray = np.logaddexp(0.0, logits) - wanted * logits
+    chances: np.ndarray = 0.5 * (
+        1.0 + np.tanh(0.5 * logits)
+    )  # the sigmoid, written so that it cannot overflow
+    return losses, chances
 
 
 def _wanted(targets: np.ndarray, columns: int) -> np.ndarray:

@@ -30,6 +30,8 @@ BASE_BYTES = 450 * 2**20
 """Memory of a process with torch and a small batch."""
 BYTES_PER_WEIGHT = 24
 """A weight, its gradient, two moments, its average and its best value so far, four bytes each."""
+PATIENCE_SHARE = 3
+"""A training ends early after a third of its epochs without a better score."""
 TRAINING_PASSES = 3
 """A step multiplies forwards once and backwards twice."""
 
@@ -42,7 +44,7 @@ TRAINING: Mapping[str, Any] = {
     "warmup_share": 0.06,
     "batch_size": 0,
     "epochs": 0,
-    "patience": 3,
+    "patience": 0,
     "gradient_clip": 1.0,
     "accumulation_steps": 1,
     "average_decay": 0.998,
@@ -50,7 +52,7 @@ TRAINING: Mapping[str, Any] = {
     "class_weights": "none",
     "precision": "auto",
 }
-"""Defaults of every network; a batch size or number of epochs of 0 is chosen from the number of rows."""
+"""Defaults of every network; a batch size, a number of epochs or a patience of 0 is chosen from the number of rows."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,14 @@ class NetworkRecipe(Recipe):
     tasks = LABEL_TASKS
     network: ClassVar[str]
     """Name of the network under `nn/networks/`."""
-    least_epochs: ClassVar[int] = 6
+    least_epochs: ClassVar[int] = 4
     most_epochs: ClassVar[int] = 40
-    least_steps: ClassVar[int] = 1000
+    least_steps: ClassVar[int] = 1400
     """Steps that a small data set gets by more epochs."""
     largest_batch: ClassVar[int] = 128
     smallest_batch: ClassVar[int] = 16
+    rows_per_batch_row: ClassVar[int] = 50
+    """Training rows for each row of a batch, until the largest batch is reached."""
 
     @abstractmethod
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:
@@ -147,13 +151,15 @@ class NetworkRecipe(Recipe):
         return Made(predictor, learned.history, learned.stopped)
 
     def sizes(self, rows: int, hyperparameters: Mapping[str, Any]) -> dict[str, int]:
-        """Return batch size and epochs, chosen from the rows where they are 0."""
-        nearest = 2 ** round(np.log2(max(rows / 50, 1)))
+        """Return batch size, epochs and patience, chosen from the rows where they are 0."""
+        nearest = 2 ** round(np.log2(max(rows / self.rows_per_batch_row, 1)))
         chosen = int(np.clip(nearest, self.smallest_batch, self.largest_batch))
         batch_size = int(hyperparameters["batch_size"]) or chosen
         steps = max(rows / batch_size, 1)
-        epochs = int(np.clip(np.ceil(self.least_steps / steps), self.least_epochs, self.most_epochs))
-        return {"batch_size": batch_size, "epochs": int(hyperparameters["epochs"]) or epochs}
+        enough = int(np.clip(np.ceil(self.least_steps / steps), self.least_epochs, self.most_epochs))
+        epochs = int(hyperparameters["epochs"]) or enough
+        patience = int(hyperparameters["patience"]) or max(2, epochs // PATIENCE_SHARE)
+        return {"batch_size": batch_size, "epochs": epochs, "patience": patience}
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the multiplications of a row, the rows and the steps."""

@@ -33,8 +33,8 @@ class PictureNetworkRecipe(NetworkRecipe):
         self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]
     ) -> Pictures:
         """Find size and colours of the training pictures."""
-        longest_side = work.hyperparameters["longest_side"]
-        encoder = Pictures.fit(examples, columns[0].name, longest_side=longest_side)
+        found = Pictures.fit(examples, columns[0].name, longest_side=work.hyperparameters["longest_side"])
+        encoder = self.seen(found)
         colours = "grey" if encoder.channels == 1 else "colour"
         work.progress.say("Encode", f"{encoder.width} x {encoder.height} pixels, {colours}")
         return encoder
@@ -49,11 +49,18 @@ class PictureNetworkRecipe(NetworkRecipe):
     ) -> EncodedExamples:
         """Decode the pictures; training pictures are changed at random, batch by batch."""
         assert isinstance(encoder, Pictures)
-        arrays = encoder.encode(rows)
-        if not is_training:
-            return EncodedExamples(arrays, targets)
-        longest_side = max(encoder.width, encoder.height)
-        return EncodedExamples(arrays, targets, Augmentation.of(work.hyperparameters, longest_side))
+        augmentation = Augmentation.of(work.hyperparameters, encoder) if is_training else None
+        if augmentation is None:
+            return EncodedExamples(encoder.encode(rows), targets)
+        return EncodedExamples(self.kept(encoder).encode(rows), targets, augmentation)
+
+    def seen(self, found: Pictures) -> Pictures:
+        """Return the size the network sees, for pictures found to be of a size."""
+        return found
+
+    def kept(self, seen: Pictures) -> Pictures:
+        """Return the size in which training pictures wait for their random crops."""
+        return seen
 
     def channel_statistics(self, examples: EncodedExamples) -> tuple[list[float], list[float]]:
         """Return mean and deviation of each channel, 0 to 255, from at most 512 pictures."""
@@ -66,4 +73,5 @@ class PictureNetworkRecipe(NetworkRecipe):
         """Find the size from a few pictures, for an estimate."""
         few = dataset.take(np.arange(0, len(dataset), max(len(dataset) // 16, 1)))
         column = self.columns(dataset)[0].name
-        return Pictures.fit(list(few.examples()), column, longest_side=hyperparameters["longest_side"])
+        found = Pictures.fit(list(few.examples()), column, longest_side=hyperparameters["longest_side"])
+        return self.seen(found)

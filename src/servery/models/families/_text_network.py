@@ -23,8 +23,8 @@ TEXT_TRAINING: Mapping[str, Any] = {
     "vocabulary_size": 12_000,
     "max_tokens": 256,
     "embedding_size": 128,
-    "token_dropout": 0.1,
-    "embedding_dropout": 0.3,
+    "token_dropout": 0.2,
+    "embedding_dropout": 0.5,
     "dropout": 0.5,
 }
 

@@ -41,7 +41,7 @@ class GradientBoosting(Recipe):
     form = "table"
     tasks = LABEL_TASKS
     defaults = {
-        "learning_rate": 0.05,
+        "learning_rate": 0.03,
         "num_leaves": 15,
         "min_rows_in_leaf": 0,
         "column_share": 0.5,
@@ -54,7 +54,7 @@ class GradientBoosting(Recipe):
     }
     search_space = {
         "num_leaves": (7, 15, 31, 63),
-        "learning_rate": (0.02, 0.05, 0.1),
+        "learning_rate": (0.02, 0.03, 0.1),
         "column_share": (0.3, 0.5, 0.8),
         "bags": (1, 5, 10),
     }

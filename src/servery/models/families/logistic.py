@@ -31,21 +31,21 @@ class Logistic(Recipe):
     name = "logistic"
     title = "Logistic regression"
     summary = (
-        "Logistic regression on scaled numbers and one-hot categories "
-        "(Hastie, Tibshirani, Friedman 2009, The Elements of Statistical Learning, section 4.4)."
+        "Logistic regression on one-hot categories and numbers whose slope may change "
+        "(Hastie, Tibshirani, Friedman 2009, The Elements of Statistical Learning, sections 4.4 and 5.2)."
     )
     form = "table"
     tasks = LABEL_TASKS
     defaults = {
-        "transform": "quantile",
+        "transform": "piecewise",
         "naive_bayes": False,
-        "inverse_penalty": 1.0,
+        "inverse_penalty": 0.1,
         "class_weights": "none",
         "max_iterations": 200,
     }
     search_space = {
         "inverse_penalty": (0.01, 0.1, 1.0, 10.0),
-        "transform": ("standard", "quantile"),
+        "transform": ("standard", "quantile", "piecewise"),
         "class_weights": ("none", "balanced"),
     }
 

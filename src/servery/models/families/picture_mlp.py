@@ -34,10 +34,8 @@ class PictureMlp(PictureNetworkRecipe):
         "longest_side": 32,
         "hidden_sizes": [128],
         "dropout": 0.2,
-        "smallest_crop": 1.0,
-        "rotation_degrees": 0.0,
+        "augmentation": "none",
         "flip": "none",
-        "jitter": 0.0,
     }
     search_space = {
         "learning_rate": (5e-4, 1e-3, 2e-3),

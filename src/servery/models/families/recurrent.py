@@ -58,6 +58,7 @@ class Lstm(Recurrent):
         "Long short-term memory in both directions "
         "(Hochreiter and Schmidhuber 1997; Graves and Schmidhuber 2005)."
     )
+    defaults = {**Recurrent.defaults, "hidden_size": 96}
 
 
 class Gru(Recurrent):

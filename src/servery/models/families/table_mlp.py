@@ -34,17 +34,17 @@ class TableMlp(NetworkRecipe):
     largest_batch = 256
     defaults = {
         **TRAINING,
-        "learning_rate": 1e-3,
+        "learning_rate": 2e-3,
         "average_decay": 0.99,
         "transform": "quantile",
-        "largest_embedding": 16,
-        "hidden_sizes": [256, 256],
-        "dropout": 0.4,
+        "largest_embedding": 8,
+        "hidden_sizes": [128, 128],
+        "dropout": 0.3,
     }
     search_space = {
         "learning_rate": (5e-4, 1e-3, 2e-3),
-        "hidden_sizes": ([128], [256, 256], [256, 256, 256]),
-        "dropout": (0.2, 0.4),
+        "hidden_sizes": ([128], [128, 128], [256, 256]),
+        "dropout": (0.1, 0.3, 0.5),
     }
 
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:

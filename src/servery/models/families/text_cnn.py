@@ -18,7 +18,6 @@ class TextCnn(TextNetworkRecipe):
     )
     network = "text_cnn"
     shape = ("widths", "filters")
-    least_epochs = 4
     defaults = {**TEXT_TRAINING, "widths": [1, 2, 3, 4], "filters": 128}
     search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),

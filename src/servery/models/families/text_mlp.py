@@ -19,7 +19,14 @@ class TextMlp(TextNetworkRecipe):
     )
     network = "bag_of_tokens"
     shape = ("hidden_size",)
-    defaults = {**TEXT_TRAINING, "hidden_size": 128}
+    least_epochs = 6
+    defaults = {
+        **TEXT_TRAINING,
+        "hidden_size": 128,
+        "learning_rate": 5e-3,
+        "token_dropout": 0.1,
+        "embedding_dropout": 0.2,
+    }
     search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),
         "embedding_size": (64, 128, 256),

@@ -27,6 +27,7 @@ class TextTransformer(TextNetworkRecipe):
         "heads": 4,
         "num_layers": 2,
         "learning_rate": 1e-3,
+        "token_dropout": 0.1,
         "embedding_dropout": 0.2,
         "dropout": 0.1,
         "head_dropout": 0.3,

@@ -42,7 +42,7 @@ class TableMlp(Network):
         layers: list[nn.Module] = []
         size = numbers + (self.embeddings.size if self.embeddings else 0)
         for hidden_size in hidden_sizes:
-            layers += [nn.Linear(size, hidden_size), nn.ReLU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(size, hidden_size), nn.SiLU(), nn.Dropout(dropout)]
             size = hidden_size
         self.layers = nn.Sequential(*layers, nn.Linear(size, labels))
 

@@ -111,9 +111,10 @@ def reviews(rows: int, seed: int, noise: float = 0.25) -> Dataset:
     generator = np.random.default_rng([rows, seed])
     truth = generator.choice(list(WORDS), rows, p=[0.2, 0.3, 0.5])
     said = np.where(generator.random(rows) < noise, generator.choice(list(WORDS), rows), truth)
+    topics = generator.choice(["服务", "service", "service"], rows)
     texts = [
-        f"{generator.choice(WORDS[word])} {'服务' if generator.random() < 0.3 else 'service'} {generator.integers(10**9)}"
-        for word in said
+        f"{generator.choice(WORDS[word])} {topic} {generator.integers(10**9)}"
+        for word, topic in zip(said, topics, strict=True)
     ]
     return dataset_of({"review": (Kind.TEXT, texts), "label": (Kind.CATEGORY, truth.tolist())}, "label")
 

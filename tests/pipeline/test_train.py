@@ -1,0 +1,181 @@
+"""From a plan to a registered version: what a user relies on, in one process and over kills."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from servery.errors import DataError, UnknownNameError, UntrustworthyError
+from servery.fields._field import find_field
+from servery.pipeline.advice import advise
+from servery.pipeline.deploy import deploy
+from servery.pipeline.local import load
+from servery.pipeline.plan import Plan
+from servery.pipeline.reevaluate import evaluate
+from servery.pipeline.train import train
+from servery.pipeline.workspace import Workspace
+from servery.tasks.form import form_for
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "home")
+
+
+def test_the_version_answers_as_its_report_says(workspace: Workspace) -> None:
+    trained = train(Plan("loans", "financial-risk", "sample", recipe="gradient-boosting"), workspace)
+    again, _ = evaluate("loans@1", workspace)
+    assert again.summary() == trained.evaluation.summary()
+    assert trained.evaluation.primary.value > trained.evaluation.primary.trivial  # type: ignore[operator]
+
+
+def test_the_artifact_holds_no_pickle_and_carries_its_plan_card_and_report(workspace: Workspace) -> None:
+    version = train(Plan("a", "sentiment-analysis", "sample", recipe="tfidf-linear"), workspace).version
+    names = {path.name for path in version.folder.iterdir()}
+    assert {"manifest.json", "predictor.json", "plan.toml", "README.md", "report.html"} <= names
+    assert {path.suffix for path in version.folder.iterdir()} <= {
+        ".json",
+        ".safetensors",
+        ".onnx",
+        ".txt",
+        ".md",
+        ".html",
+        ".toml",
+    }
+    assert Plan.read(version.folder / "plan.toml").recipe == "tfidf-linear"
+    assert "sample data" in (version.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_copy_of_the_target_is_called_not_trustworthy_and_not_deployed(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "leaky.csv"
+    generator = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["income", "age", "collections_letter", "defaulted"])
+        for _ in range(300):
+            late = generator.random() < 0.3
+            row = [generator.integers(900, 9000), generator.integers(18, 80)]
+            writer.writerow([*row, "sent" if late else "none", "yes" if late else "no"])
+    trained = train(Plan("leaky", "financial-risk", str(path), target="defaulted"), workspace)
+    assert not trained.evaluation.is_trustworthy
+    assert "collections_letter" in trained.evaluation.verdict
+    with pytest.raises(UntrustworthyError, match="leaky@1"):
+        deploy("leaky@1", workspace=workspace)
+    deploy("leaky@1", workspace=workspace, force=True)
+    assert workspace.registry.resolve("leaky@production").number == 1
+
+
+def test_a_deadline_is_kept_and_the_best_so_far_is_returned(workspace: Workspace) -> None:
+    # Loading torch and friends is not part of a training; do it before the clock starts.
+    train(Plan("warm", "computer-vision", "sample", recipe="mlp", hyperparameters={"epochs": 1}), workspace)
+    plan = Plan("vision", "computer-vision", "sample", recipe="cnn", deadline_seconds=30.0)
+    started = time.monotonic()
+    trained = train(plan, workspace)
+    assert time.monotonic() - started <= 30.0 * 1.05
+    assert trained.version.reference == "vision@1"
+
+
+def test_advice_names_reasons_costs_and_alternatives(workspace: Workspace) -> None:
+    advice, plan = advise(Plan("a", "sentiment-analysis", "sample"), workspace)
+    assert plan.recipe == advice.chosen.recipe.name
+    assert advice.chosen.recipe.name in plan.reason
+    assert len(advice.candidates) == 7
+    assert all(candidate.cost.seconds > 0 for candidate in advice.candidates)
+
+
+@pytest.mark.parametrize(
+    ("plan", "error"),
+    [
+        (Plan("a", "sentiment-analysis", "sample", recipe="lstmm"), UnknownNameError),
+        (Plan("a", "sentiment-analysis", "sample", target="nothing"), DataError),
+        (Plan("a", "sentiment-analysis", "goemotions"), DataError),
+        (
+            Plan("a", "sentiment-analysis", "sample", recipe="tfidf-linear", hyperparameters={"speed": 3}),
+            UnknownNameError,
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_says_why_and_registers_nothing(
+    workspace: Workspace, plan: Plan, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SERVERY_DATA", raising=False)
+    with pytest.raises(error):
+        train(plan, Workspace.open(workspace.settings.home))
+    assert workspace.registry.names() == []
+
+
+def test_a_model_in_this_process_takes_what_a_request_takes(workspace: Workspace) -> None:
+    field = find_field("computer-vision")
+    train(
+        Plan("see", field.name, "sample", recipe="mlp", hyperparameters={"epochs": 2}, export=False),
+        workspace,
+    )
+    model = load("see", workspace)
+    dataset = field.sample(20, 3)
+    columns = model.predictor.signature.inputs
+    encoded = form_for(model.predictor.signature.kinds).to_json(dataset.example(0), columns)
+    from_bytes = model(dataset[dataset.inputs[0].name][0])
+    assert model(encoded).to_list() == from_bytes.to_list()
+    assert "<table>" in from_bytes._repr_html_()
+
+
+TRAIN = [
+    "-m",
+    "servery.cli.main",
+    "train",
+    "--field",
+    "sentiment-analysis",
+    "--data",
+    "sample",
+    "--name",
+    "a",
+]
+SMALL = ["--recipe", "gru", "--set", "epochs=4", "--json", "--threads", "1"]
+
+
+def _start(home: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "SERVERY_HOME": str(home)}
+    return subprocess.Popen(
+        [sys.executable, *TRAIN, *SMALL], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _weights(home: Path) -> dict[str, bytes]:
+    folder = Workspace.open(home).registry.resolve("a").folder
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix in (".onnx", ".safetensors")}
+
+
+def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole = _start(tmp_path / "whole")
+    started = time.monotonic()
+    assert whole.wait(timeout=300) == 0
+    seconds = time.monotonic() - started
+    generator = random.Random(7)
+    killed = 0
+    for _ in range(4):
+        process = _start(tmp_path / "killed")
+        try:
+            process.wait(timeout=generator.uniform(0.3, 0.95) * seconds)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+    if process.returncode != 0:
+        assert _start(tmp_path / "killed").wait(timeout=300) == 0
+    assert killed >= 1
+    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
+    versions = Workspace.open(tmp_path / "killed").registry.versions("a")
+    assert len(versions) == 1, json.dumps([v.reference for v in versions])
