@@ -6,11 +6,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from sqlalchemy import text
 
 from servery.registry.registry import Registry
 from servery.storage.database import Database
@@ -69,3 +70,25 @@ def staged(tmp_path: Path) -> Path:
     save_file(tensors, folder / "text" / "weights.safetensors")
     (folder / "model.onnx").write_bytes(ONNX)
     return folder
+
+
+class CheckSound(Protocol):
+    """Fails unless nothing is torn, nothing dangles, and after a sweep nothing is left over."""
+
+    def __call__(self, home: Path, database: Database, registry: Registry) -> None: ...
+
+
+@pytest.fixture
+def check_sound() -> CheckSound:
+    return _check_sound
+
+
+def _check_sound(home: Path, database: Database, registry: Registry) -> None:
+    with database.read() as connection:
+        assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+    assert [problems for _, problems in registry.verify_all() if problems] == []
+    registry.sweep(0)
+    artifacts = home / "artifacts"
+    assert {p.name for p in artifacts.glob("??/*")} == {v.digest for v in registry.versions()}
+    assert list((artifacts / ".staging").iterdir()) == []

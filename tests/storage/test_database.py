@@ -30,7 +30,7 @@ def database(url: str) -> Iterator[Database]:
 
 
 def _count_up(connection: Connection) -> None:
-    number = connection.scalar(select(tables.revision.c.number))
+    number = connection.scalars(select(tables.revision.c.number)).one()
     connection.execute(update(tables.revision).values(number=number + 1))
 
 

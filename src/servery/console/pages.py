@@ -1,100 +1,149 @@
-"""The start page and the offline API docs, made from the fields and the live route table."""
+"""The console's routes: the start page, the API page, the models' reports, and the files that the pages load."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-import msgspec
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from servery import __version__
+from servery.console.docs import PERMISSIONS, bound_rows, chapters, error_rows, first_calls
+from servery.console.members import Message
+from servery.console.words import LANGUAGES, language_of, words
+from servery.errors import NotFoundError
 from servery.fields._field import all_fields
 from servery.gateway.message import Request, Response
 from servery.gateway.route import Permission, Route, static
+from servery.gateway.server import address
+from servery.schemas import VERSION, ErrorBody
+from servery.tasks.task import all_tasks
 
 CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-POLICY = "default-src 'self'; style-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 HTML = "text/html; charset=utf-8"
+POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""Nothing inline, nothing from elsewhere, and no text is ever parsed as markup or script."""
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+"""A report is one file with its own style, and runs no script."""
 
 
 def pages() -> tuple[Route, ...]:
-    """Return the console's routes: `/`, `/docs` and what they load."""
-    return (*_static_files(), _start_page(), _docs_page())
+    """Return the console's routes."""
+    return (*_static_files(), _start_page(), _docs_page(), _report_page())
 
 
-def _static_files() -> Iterable[Route]:
+def _static_files() -> Iterator[Route]:
     for file in sorted(files("servery.console").joinpath("static").iterdir(), key=lambda f: f.name):
-        content_type = CONTENT_TYPES[file.name.rsplit(".", 1)[1]]
         yield static(
             f"/static/{file.name}",
             file.read_bytes(),
-            content_type,
+            CONTENT_TYPES[file.name.rpartition(".")[2]],
             f"The console's {file.name}.",
             Permission.PUBLIC,
+            cache_control="no-cache",
         )
 
 
 def _start_page() -> Route:
-    body = _render("start.html", fields=list(all_fields().values()))
-    return static("/", body, HTML, "The start page.", Permission.PUBLIC, content_security_policy=POLICY)
+    bodies = {language: _start(language) for language in LANGUAGES}
+
+    async def start_page(request: Request) -> Response:
+        language = language_of(request.scope.get("query_string", b""), request.header("accept-language"))
+        return _page(bodies[language], POLICY, vary="accept-language")
+
+    return Route("GET", "/", Permission.PUBLIC, start_page, "The start page.", content_type=HTML)
+
+
+def _start(language: str) -> bytes:
+    fields, tasks = all_fields(), all_tasks()
+    shared = {
+        "words": words(language),
+        "fields": {name: dict(field.title) for name, field in fields.items()},
+        "tasks": {n: {"title": t.title[language], "metric": t.primary_metric} for n, t in tasks.items()},
+    }
+    return _render("start.html", language=language, fields=list(fields.values()), shared=shared)
 
 
 def _docs_page() -> Route:
-    async def answer(request: Request) -> Response:
-        body = _render("docs.html", groups=_groups(request.gateway.table.routes))
-        return Response(body=body, content_type=HTML, headers=[(b"content-security-policy", POLICY.encode())])
+    bodies: list[bytes] = []
 
-    return Route("GET", "/docs", Permission.PUBLIC, answer, "Every route of this server.", content_type=HTML)
+    async def docs_page(request: Request) -> Response:
+        if not bodies:  # the route table is complete only once the server runs; it never changes after that
+            bodies.append(await asyncio.to_thread(_docs, request))
+        return _page(bodies[0], POLICY)
+
+    return Route("GET", "/docs", Permission.PUBLIC, docs_page, "The API page.", content_type=HTML)
 
 
-def _render(template: str, **values: Any) -> bytes:
-    environment = Environment(
-        loader=PackageLoader("servery.console"), autoescape=select_autoescape(), trim_blocks=True
+def _docs(request: Request) -> bytes:
+    settings, routes = request.gateway.settings, request.gateway.table.routes
+    url = address(settings)
+    return _render(
+        "docs.html",
+        language="en",
+        url=url,
+        chapters=chapters(routes, url),
+        first_calls=first_calls(url),
+        errors=error_rows(),
+        error_message=Message(ErrorBody),
+        permissions=PERMISSIONS,
+        bounds=list(bound_rows(settings)),
     )
-    return environment.get_template(template).render(version=__version__, **values).encode()
 
 
-def _groups(routes: Iterable[Route]) -> list[tuple[str, list[dict[str, Any]]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for route in routes:
-        if route.tags:
-            groups.setdefault(route.tags[0], []).append(_operation(route))
-    return list(groups.items())
+def _report_page() -> Route:
+    async def report_page(request: Request) -> Response:
+        version = await request.gateway.engine.version(request.parameters["model"])
+        return _page(await asyncio.to_thread(_report, version.folder, version.reference), REPORT_POLICY)
+
+    return Route(
+        "GET",
+        "/v1/models/{model}/report.html",
+        Permission.MODELS_READ,
+        report_page,
+        "Read a model's evaluation report",
+        tags=("models",),
+        content_type=HTML,
+    )
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    return {
-        "method": route.method,
-        "path": route.path,
-        "summary": route.summary,
-        "permission": route.permission.value,
-        "curl": _curl(route),
-        "request": _schema(route.request),
-        "response": _schema(route.response),
-    }
+def _report(folder: Path, reference: str) -> bytes:
+    try:
+        return (folder / "report.html").read_bytes()
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"{reference} has no report.", hint=f"servery evaluate {reference}", param="model"
+        ) from error
 
 
-def _curl(route: Route) -> str:
-    parts = ["curl -s"]
-    if route.method != "GET":
-        parts.append(f"-X {route.method}")
-    parts.append(f"http://127.0.0.1:8000{route.path}")
-    if route.permission is not Permission.PUBLIC:
-        parts.append('-H "Authorization: Bearer $KEY"')
-    if route.example is not None:
-        parts.append(f"-d '{json.dumps(route.example, ensure_ascii=False)}'")
-    return " \\\n  ".join(parts)
+def _page(body: bytes, policy: str, **headers: str) -> Response:
+    told = {"content-security-policy": policy, "cache-control": "no-cache", **headers}
+    return Response(
+        body=body,
+        content_type=HTML,
+        headers=[(name.encode(), value.encode()) for name, value in told.items()],
+    )
 
 
-def _schema(of: Any) -> str:
-    if of is None:
-        return ""
-    schema = of if isinstance(of, dict) else msgspec.json.schema(of)
-    return json.dumps(schema, indent=2, ensure_ascii=False)
+def _render(template: str, language: str, **values: Any) -> bytes:
+    environment = Environment(
+        loader=PackageLoader("servery.console"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return (
+        environment.get_template(template)
+        .render(version=VERSION, language=language, html_lang=LANGUAGES[language], words=words(language), **values)
+        .encode()
+    )

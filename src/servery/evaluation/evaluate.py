@@ -23,8 +23,8 @@ from servery.tasks.task import Calibration, Task
 
 __all__ = ["Evaluation", "evaluate"]
 
-_NEVER = -30.0
-"""The logit of a label that a baseline has never met."""
+_NEVER = 1e-12
+"""The score of a label that a baseline has never met."""
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,20 @@ def _trivial(task: Task, train: Dataset, labels: Sequence[str], rows: int) -> _B
 
 
 def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str]) -> _Baseline:
-    """Run the cheap baseline, its outputs in the order of the model's labels."""
-    own = predictor.outputs(list(test.examples()))
+    """Run the cheap baseline; its scores, in the order of the model's labels, become outputs that need no fitting."""
+    fitted, is_single = predictor.calibration, not predictor.calibration.thresholds
+    scores = predictor.task.scores(predictor.outputs(list(test.examples())), fitted).clip(_NEVER, 1 - _NEVER)
+    logits = np.log(scores) if is_single else np.log(scores) - np.log1p(-scores)
     known = {label: place for place, label in enumerate(predictor.signature.labels)}
-    outputs = np.full((len(test), len(labels)), _NEVER, dtype=np.float32)
-    thresholds = np.full(len(labels), 0.5)
+    outputs = np.full((len(test), len(labels)), np.log(_NEVER))
+    thresholds = [0.5] * len(labels)
     for place, label in enumerate(labels):
         if label in known:
-            outputs[:, place] = own[:, known[label]]
-            if predictor.calibration.thresholds:
-                thresholds[place] = predictor.calibration.thresholds[known[label]]
-    fitted = predictor.calibration
-    kept = tuple(thresholds.tolist()) if fitted.thresholds else ()
-    return _Baseline(predictor.recipe, outputs, Calibration(fitted.temperature, kept, fitted.fitted_on))
+            outputs[:, place] = logits[:, known[label]]
+            thresholds[place] = 0.5 if is_single else fitted.thresholds[known[label]]
+    return _Baseline(
+        predictor.recipe, outputs, Calibration(thresholds=() if is_single else tuple(thresholds))
+    )
 
 
 def _measure(

@@ -87,13 +87,13 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Whether scores can be believed, before and after the temperature.
+    """Whether scores can be believed, before and after the calibration.
 
     Attributes:
-        bins: After the temperature.
-        ece: Expected calibration error after the temperature.
-        ece_before: The same with the temperature at 1.
-        temperature: Fitted on validation.
+        bins: After the calibration.
+        ece: Expected calibration error after the calibration.
+        ece_before: The same without it.
+        temperature: Fitted on validation; 1 where two labels have beta calibration instead.
         fitted_on: Rows of the validation part.
     """
 

@@ -89,7 +89,7 @@ def _curve(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
 def reliability(
     task: Task, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
 ) -> Reliability:
-    """Return the reliability table with the fitted temperature, and the error without it."""
+    """Return the reliability table with the fitted calibration, and the error without it."""
     before = task.scores(outputs, Calibration())
     table = believable.reliability(*believable.decisions(targets, task.scores(outputs, calibration)))
     bins = tuple(

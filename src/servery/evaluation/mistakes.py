@@ -11,6 +11,7 @@ from PIL import Image
 
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
+from servery.evaluation import numbers
 from servery.evaluation.evaluation import Mistake
 
 MOST_SHOWN = 12
@@ -63,7 +64,7 @@ def shown(dataset: Dataset, row: int) -> str:
 
 def _cell(column: Column, value: object) -> str:
     if column.kind is Kind.NUMBER and isinstance(value, float):
-        return "missing" if np.isnan(value) else f"{value:,.5g}"
+        return "missing" if np.isnan(value) else numbers.shown(value)
     return "missing" if value is None else str(value)
 
 

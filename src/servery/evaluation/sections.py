@@ -13,6 +13,8 @@ from servery.evaluation.evaluation import Curve, Evaluation
 from servery.evaluation.metric_names import title_of
 
 MOST_CONFUSED_LABELS = 30
+MOST_EPOCHS = 100
+"""Rows of the table of a long training, about: of more epochs every n-th is shown."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,10 @@ def reliability(evaluation: Evaluation) -> Figure | None:
     sentence = (
         f"On average a score is {100 * found.ece:.1f} percentage points off the share that comes true; "
         + (
-            f"without the temperature of {found.temperature:.2f}, fitted on {found.fitted_on:,} validation rows, it "
-            f"would be {100 * found.ece_before:.1f}."
+            f"without the calibration, fitted on {found.fitted_on:,} validation rows, it would be "
+            f"{100 * found.ece_before:.1f}."
             if found.fitted_on
-            else "no temperature was fitted."
+            else "no calibration was fitted."
         )
     )
     rows = tuple(
@@ -218,8 +220,8 @@ def learning(evaluation: Evaluation) -> Figure | None:
         parts.append(f"the best epoch is {best:.0f} with {max(values):.3f}")
     titled = [("loss" if n == "loss" else f"validation {title_of(n)}", values) for n, values in lines]
     rows = tuple(
-        (f"{epoch:.0f}", *(f"{values[place]:.4f}" for _, values in lines))
-        for place, epoch in enumerate(epochs)
+        (f"{epochs[place]:.0f}", *(f"{values[place]:.4f}" for _, values in lines))
+        for place in range(0, len(epochs), max(1, len(epochs) // MOST_EPOCHS))
     )
     return Figure(
         "How the learning went",

@@ -11,6 +11,7 @@ import numpy as np
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.evaluation.evaluation import Slice
+from servery.evaluation.numbers import shown
 from servery.metrics.resampling import wilson
 
 LEAST_ROWS = 20
@@ -39,12 +40,12 @@ def worst_slices(test: Dataset, train: Dataset, quality: np.ndarray) -> tuple[tu
     # A slice whose interval ends lowest is the one most surely bad: small ones do not crowd the list.
     weak = sorted((s for s in found if s.quality < overall), key=lambda s: (s.high, s.column, s.condition))
     seen: Counter[str] = Counter()
-    shown = []
+    kept = []
     for part in weak:
         seen[part.column] += 1
         if seen[part.column] <= MOST_OF_ONE_COLUMN:
-            shown.append(part)
-    return tuple(shown[:MOST_SHOWN]), len(found)
+            kept.append(part)
+    return tuple(kept[:MOST_SHOWN]), len(found)
 
 
 def _measured(column: str, condition: str, quality: np.ndarray) -> Slice:
@@ -93,11 +94,11 @@ def _number_parts(name: str, values: np.ndarray, train: np.ndarray, unit: str) -
     place[np.isnan(values)] = -1
     for i in range(len(limits) + 1):
         if i == 0:
-            condition = f"under {limits[0]:,.4g}{unit}"
+            condition = f"under {shown(limits[0])}{unit}"
         elif i == len(limits):
-            condition = f"{limits[-1]:,.4g}{unit} or more"
+            condition = f"{shown(limits[-1])}{unit} or more"
         else:
-            condition = f"{limits[i - 1]:,.4g} to under {limits[i]:,.4g}{unit}"
+            condition = f"{shown(limits[i - 1])} to under {shown(limits[i])}{unit}"
         yield name, condition, place == i
 
 

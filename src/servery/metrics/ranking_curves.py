@@ -29,7 +29,7 @@ class Ranking:
             is_positive: Whether the row is positive, bool, (rows,).
             scores: How positive it is thought to be, float, (rows,).
         """
-        order = np.argsort(-scores, kind="stable")
+        order = np.argsort(-scores)
         ranked = scores[order]
         last_of_ties = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
         hits = np.cumsum(is_positive[order], dtype=np.int64)[last_of_ties]

@@ -35,10 +35,12 @@ from servery.training.trainer import Trainer
 
 BASELINE_ROWS = 5_000
 """Training rows of the cheap baseline: enough to be hard to beat, few enough to cost seconds."""
-AFTERWARDS_SHARE = 0.2
+AFTERWARDS_SHARE = 0.4
 """Share of a deadline kept for what follows the fit: calibration, export, evaluation, report."""
-AFTERWARDS_SECONDS = 20.0
+AFTERWARDS_SECONDS = 15.0
 """Most seconds of a deadline kept for what follows the fit."""
+EXPORT_SECONDS = 7.0
+"""An export takes 3 to 6 s on two cores; with less than this left of a deadline it is not begun."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def train(
     folder = workspace.run_folder(plan.name, _identity(plan, dataset))
     baseline = _cheap_baseline(plan, field, recipe, parts, threads, progress)
     made = _make(plan, recipe, parts, threads, folder, _left_for_fit(plan, started), progress)
-    predictor = _finish(plan, field, made, parts, threads, progress)
+    has_time = not plan.deadline_seconds or _left(plan, started) > EXPORT_SECONDS
+    predictor = _finish(plan, field, made, parts, has_time, progress)
 
     facts = facts_of(plan, field, dataset, parts)
     progress.say("Evaluate", f"{len(parts.test):,} test rows, never seen in training")
@@ -181,7 +184,11 @@ def _left_for_fit(plan: Plan, started: float) -> float | None:
     if not plan.deadline_seconds:
         return None
     kept = min(AFTERWARDS_SHARE * plan.deadline_seconds, AFTERWARDS_SECONDS)
-    return max(plan.deadline_seconds - kept - (time.monotonic() - started), 1.0)
+    return max(_left(plan, started) - kept, 1.0)
+
+
+def _left(plan: Plan, started: float) -> float:
+    return plan.deadline_seconds - (time.monotonic() - started)
 
 
 def _work(
@@ -250,12 +257,15 @@ def _calibrated(predictor: Predictor, validation: Dataset) -> Predictor:
 
 
 def _finish(
-    plan: Plan, field: Field, made: Made, parts: Split, threads: int, progress: Progress
+    plan: Plan, field: Field, made: Made, parts: Split, has_time: bool, progress: Progress
 ) -> Predictor:
     predictor = made.predictor
-    if plan.export:
+    if plan.export and has_time:
         progress.say("Export", "looking for a variant that needs no torch")
         predictor = export_to_onnx(predictor, parts.validation)
+    elif plan.export:
+        reason = f"{predictor.runtime_reason}; the deadline left no time for an export"
+        predictor = replace(predictor, runtime_reason=reason)
     signature = replace(predictor.signature, field=field.name, example=_example(predictor, parts.validation))
     return _calibrated(replace(predictor, signature=signature), parts.validation)
 
@@ -295,6 +305,8 @@ def _manifest_facts(
             **facts["lineage"],
             "environment": facts["environment"],
             "training_seconds": round(seconds, 2),
+            "is_trustworthy": evaluation.is_trustworthy,
+            "verdict": evaluation.verdict,
         },
     }
 

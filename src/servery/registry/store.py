@@ -81,7 +81,8 @@ class Store:
 
     def digests(self, older_than_seconds: float) -> list[str]:
         """Return the digests of the folders that were sealed so long ago."""
-        return [path.name for path in _older(self._root.glob("[0-9a-f][0-9a-f]/*"), older_than_seconds)]
+        folders = (path for path in self._root.glob("[0-9a-f][0-9a-f]/*") if len(path.name) == 64)
+        return [path.name for path in _older(folders, older_than_seconds)]
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
         """Remove from the staging area what died there so long ago; return how many folders."""

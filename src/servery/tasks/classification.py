@@ -16,6 +16,7 @@ from servery.metrics import calibration as believable
 from servery.metrics import classification as found
 from servery.metrics.agreement import matthews_correlation
 from servery.metrics.ranking_curves import Ranking, macro_ranking
+from servery.tasks._beta import beta_margin, fit_beta
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._temperature import fit_temperature
 from servery.tasks.task import Answer, Calibration, Parameters, Task
@@ -86,10 +87,13 @@ class Classification(Task):
         return encoded
 
     def scores(self, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return softmax(outputs / temperature), float64, (rows, labels).
+        """Return softmax(outputs / temperature), float64, (rows, labels); of two labels, as `beta` bends it.
 
         Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
         """
+        if calibration.beta:
+            margin = beta_margin(_margin(outputs), np.array(calibration.beta))
+            outputs = np.stack([-margin / 2, margin / 2], axis=1)
         return np.asarray(np.exp(_log_softmax(outputs.astype(np.float64) / calibration.temperature)))
 
     def decode(
@@ -127,14 +131,18 @@ class Classification(Task):
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
-        """Return the macro F1 alone; the temperature changes no best label."""
-        return found.macro_f1(found.confusion_matrix(targets, outputs.argmax(axis=1), outputs.shape[1]))
+        """Return the macro F1 alone."""
+        predicted = self.scores(outputs, calibration).argmax(axis=1)
+        return found.macro_f1(found.confusion_matrix(targets, predicted, outputs.shape[1]))
 
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
-        """Fit the temperature by the log loss.
+        """Fit the temperature by the log loss; of two labels, beta calibration.
 
-        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
+        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2; Kull, Silva Filho,
+        Flach (2017), Beta calibration.
         """
+        if outputs.shape[1] == 2:
+            return Calibration(fitted_on=len(targets), beta=fit_beta(targets == 1, _margin(outputs)))
         logits, rows = outputs.astype(np.float64), np.arange(len(targets))
 
         def loss(temperature: float) -> float:
@@ -158,6 +166,11 @@ class Classification(Task):
             return [answer.label for answer in given]
         rows = [[{"label": p.label, "score": p.score} for p in answer.labels] for answer in given]
         return hub_shape(rows, kinds, is_batch)
+
+
+def _margin(outputs: np.ndarray) -> np.ndarray:
+    """Log odds of the second of two labels, float64, (rows,)."""
+    return np.asarray(outputs[:, 1].astype(np.float64) - outputs[:, 0])
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

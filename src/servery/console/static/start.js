@@ -1,73 +1,219 @@
-// The start page: lists the models the visitor's key may see, and asks one of them.
-const key = document.querySelector("#key");
-const list = document.querySelector("#models");
-const choice = document.querySelector("#model");
-const input = document.querySelector("#input");
-const answer = document.querySelector("#answer");
-const state = document.querySelector("#state");
-const models = new Map();
+// The start page: takes the key, follows the list of models, and asks the chosen one.
+import { call, forgetKey, keepKey, keptKey } from "./api.js";
+import { drawAnswer } from "./answer.js";
+import { offerCopies } from "./copy.js";
+import { Question } from "./question.js";
+import { fields, tasks, words } from "./shared.js";
 
-async function call(path, options = {}) {
-  const response = await fetch(path, {
-    ...options,
-    headers: { ...options.headers, Authorization: `Bearer ${key.value.trim()}` },
-  });
-  const body = await response.json();
-  if (!response.ok) throw new Error(`${body.error.message} [${body.error.code}]`);
-  return body;
+const LIST_EVERY_MS = 4000;
+const find = (selector) => document.querySelector(selector);
+const language = document.documentElement.lang.slice(0, 2);
+let listed = "";
+let chosen = null;
+let question = null;
+
+function say(place, text) {
+  place.textContent = text;
+  place.hidden = !text;
 }
 
-function cell(row, text) {
-  row.insertCell().textContent = text;
+// The door
+
+function showDoor(trouble = "") {
+  find("#door").hidden = false;
+  find("#workplace").hidden = true;
+  say(find("#trouble"), trouble);
 }
 
-async function show() {
+async function enter(event) {
+  event.preventDefault();
+  const key = find("#key").value.trim();
   try {
-    const { data } = await call("/v1/models");
-    models.clear();
-    list.replaceChildren();
-    choice.replaceChildren();
-    for (const model of data) {
-      models.set(model.id, model);
-      const row = list.insertRow();
-      cell(row, model.id);
-      cell(row, model.field);
-      cell(row, `${model.task}${model.is_sample ? " (sample data)" : ""}`);
-      cell(row, model.recipe);
-      choice.add(new Option(model.id, model.id));
-    }
-    state.textContent = data.length ? "" : "No model is ready yet; the starters are being trained.";
-    sessionStorage.setItem("servery-key", key.value.trim());
-    fill();
+    show(await (await call("/v1/models", {}, key)).json());
+    keepKey(key);
+    find("#key").value = "";
   } catch (error) {
-    state.textContent = error.message;
+    showDoor(error.message);
+    find("#key").focus();
   }
 }
 
-async function fill() {
-  if (!models.has(choice.value)) return;
-  const model = await call(`/v1/models/${choice.value}`);
-  const example = model.example;
-  input.value = typeof example === "string" ? example : JSON.stringify(example);
+function leave() {
+  forgetKey();
+  listed = "";
+  chosen = question = null;
+  find("#models").replaceChildren();
+  find("#asked").hidden = true;
+  showDoor();
+}
+
+// The list
+
+async function follow() {
+  if (!keptKey() || document.hidden) return;
+  try {
+    show(await (await call("/v1/models")).json());
+  } catch (error) {
+    if (error.status === 401) leave();
+    say(find("#trouble"), error.message);
+  }
+}
+
+function show({ data }) {
+  say(find("#trouble"), "");
+  find("#door").hidden = true;
+  find("#workplace").hidden = false;
+  const news = JSON.stringify(data);
+  if (news === listed) return;
+  listed = news;
+  // Redrawn under the visitor's hands: the focus stays on the model it was on.
+  const focused = document.activeElement?.dataset?.model;
+  find("#models").replaceChildren(...data.map(item));
+  if (focused) find(`[data-model="${CSS.escape(focused)}"]`)?.focus();
+  find("#models-state").textContent = data.length ? words.models_follow : words.no_models;
+  const first = data.find((model) => model.state === "ready") ?? data[0];
+  if (!chosen && first) open(first.id);
+}
+
+function item(model) {
+  const made = find("#model-item").content.cloneNode(true).firstElementChild;
+  const button = made.querySelector("button");
+  const title = fields[model.field];
+  const other = language === "zh" ? "en" : "zh";
+  button.dataset.model = model.id;
+  button.toggleAttribute("aria-current", model.id === chosen);
+  button.addEventListener("click", () => open(model.id));
+  made.querySelector(".model-name").textContent = model.id;
+  made.querySelector(".model-title").textContent = title ? `${title[language]} ${title[other]}` : model.field;
+  made.querySelector(".state").textContent = words[`state_${model.state}`] ?? model.state;
+  made.querySelector(".state").classList.add(model.state);
+  made.querySelector(".sample").hidden = !model.is_sample;
+  return made;
+}
+
+// The chosen model
+
+async function open(id) {
+  chosen = id;
+  for (const button of document.querySelectorAll("[data-model]")) {
+    button.toggleAttribute("aria-current", button.dataset.model === id);
+  }
+  find("#asked").hidden = false;
+  find("#asked-open").hidden = true;
+  find("#asked-title").textContent = id;
+  say(find("#asked-state"), words.opening);
+  try {
+    const model = await (await call(`/v1/models/${encodeURIComponent(id)}`)).json();
+    if (chosen !== id) return;
+    describe(model);
+    question = new Question(model, find("#inputs"));
+    find("#answer").replaceChildren();
+    say(find("#question-trouble"), "");
+    find("#asked-open").hidden = false;
+    say(find("#asked-state"), "");
+    await writeCurl();
+  } catch (error) {
+    if (chosen === id) say(find("#asked-state"), error.message);
+  }
+}
+
+function describe(model) {
+  const task = tasks[model.task];
+  const score = model.metrics[task?.metric];
+  const facts = [
+    [words.version, [model.version, ...aliasesOf(model)].join(" · ")],
+    [words.task, [task?.title, model.hub_task].filter(Boolean).join(" · ")],
+    [words.recipe, model.recipe],
+    [words.labels, model.labels.join(" · ")],
+    [words.score, score && `${task.metric} ${rounded(score.value)} [${rounded(score.low)}, ${rounded(score.high)}]`],
+  ];
+  find("#facts").replaceChildren(...facts.filter(([, text]) => text).flatMap(([name, text]) => [
+    Object.assign(document.createElement("dt"), { textContent: name }),
+    Object.assign(document.createElement("dd"), { textContent: text }),
+  ]));
+  find("#sample-note").hidden = !model.is_sample;
+  const path = `/v1/models/${encodeURIComponent(model.id)}`;
+  find("#report").href = `${path}/report.html`;
+  find("#document").href = `${path}/openapi.json`;
+}
+
+function aliasesOf(model) {
+  return Object.keys(model.aliases).filter((alias) => model.aliases[alias] === model.version);
+}
+
+function rounded(value) {
+  return Number.isFinite(value) ? value.toFixed(3) : "–";
+}
+
+async function writeCurl() {
+  find("#curl").textContent = await question.curl().catch((error) => error.message);
 }
 
 async function ask(event) {
   event.preventDefault();
-  let inputs = input.value;
-  if (/^\s*[{[]/.test(inputs)) {
-    try { inputs = JSON.parse(inputs); } catch { /* a text that starts with a bracket is a text */ }
-  }
+  const asked = question;
+  const button = event.submitter ?? find("#question button");
+  button.disabled = true;
+  button.textContent = words.asking;
+  say(find("#question-trouble"), "");
+  asked.mark(null);
   try {
-    const body = JSON.stringify({ inputs });
-    const reply = await call(`/v1/models/${choice.value}/predict`, { method: "POST", body });
-    answer.textContent = JSON.stringify(reply, null, 2);
+    const request = await asked.request();
+    const started = performance.now();
+    const reply = await (await call(asked.path, request)).json();
+    if (asked === question) drawAnswer(reply, performance.now() - started, find("#answer"));
+    offerCopies(words.copy, words.copied);
   } catch (error) {
-    answer.textContent = error.message;
+    find("#answer").replaceChildren();
+    asked.mark(error.param);
+    say(find("#question-trouble"), error.message);
+  }
+  button.disabled = false;
+  button.textContent = words.ask;
+}
+
+// What needs the key, and so cannot be a plain link
+
+async function view(event) {
+  event.preventDefault();
+  const link = event.currentTarget;
+  const text = await call(link.pathname).then((response) => response.text()).catch((error) => error.message);
+  find("#viewer-title").textContent = link.pathname;
+  find("#viewer-text").textContent = link.pathname.endsWith(".json") ? indented(text) : text;
+  find("#viewer").showModal();
+}
+
+function indented(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
   }
 }
 
-key.value = sessionStorage.getItem("servery-key") ?? "";
-document.querySelector("#open").addEventListener("submit", (event) => { event.preventDefault(); show(); });
-document.querySelector("#ask").addEventListener("submit", ask);
-choice.addEventListener("change", fill);
-if (key.value) show();
+async function saveReport(event) {
+  event.preventDefault();
+  try {
+    const report = await (await call(event.currentTarget.pathname)).blob();
+    const address = URL.createObjectURL(report);
+    Object.assign(document.createElement("a"), { href: address, download: `${chosen}-report.html` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    say(find("#question-trouble"), "");
+  } catch (error) {
+    say(find("#question-trouble"), error.message);
+  }
+}
+
+find("#door").addEventListener("submit", enter);
+find("#forget").addEventListener("click", leave);
+find("#question").addEventListener("submit", ask);
+find("#question").addEventListener("input", writeCurl);
+find("#example").addEventListener("click", () => { question.useExample(); writeCurl(); });
+find("#report").addEventListener("click", saveReport);
+find("#viewer-close").addEventListener("click", () => find("#viewer").close());
+for (const link of document.querySelectorAll("a.shown")) link.addEventListener("click", view);
+document.addEventListener("visibilitychange", follow);
+offerCopies(words.copy, words.copied);
+setInterval(follow, LIST_EVERY_MS);
+if (keptKey()) follow();
+else showDoor();

@@ -124,10 +124,9 @@ def _sigmoid(logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _wanted(targets: np.ndarray, columns: int) -> np.ndarray:
     if targets.ndim == 2:
-        return targets.astype(np.float64)
-    if columns == 1:
-        return (targets == 1).astype(np.float64)[:, None]
-    return (targets[:, None] == np.arange(columns)).astype(np.float64)
+        return np.asarray(targets, np.float64)
+    places = np.array([1]) if columns == 1 else np.arange(columns)
+    return np.asarray(targets[:, None] == places, np.float64)
 
 
 def _row_weights(targets: np.ndarray, wanted: np.ndarray, class_weights: str) -> np.ndarray:
@@ -137,7 +136,7 @@ def _row_weights(targets: np.ndarray, wanted: np.ndarray, class_weights: str) ->
         counts = np.bincount(targets)
         return np.asarray(len(targets) / (np.count_nonzero(counts) * counts[targets]))[:, None]
     share = wanted.mean(axis=0).clip(1 / len(wanted), 1 - 1 / len(wanted))  # (labels,)
-    return np.where(wanted > 0, 0.5 / share, 0.5 / (1 - share))
+    return np.asarray(np.where(wanted > 0, 0.5 / share, 0.5 / (1 - share)))
 
 
 def _naive_bayes_ratios(x: Matrix, wanted: np.ndarray) -> np.ndarray:

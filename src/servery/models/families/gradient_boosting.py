@@ -111,9 +111,11 @@ class _Boosting:
         """Return the boosters: one group, or one a label where a row carries several."""
         if targets.ndim == 1:
             return [self._bags(x, targets, held_out, 0, 1)]
+        columns = [np.ascontiguousarray(column) for column in targets.T]
+        held_out_columns = [np.ascontiguousarray(column) for column in held_out[1].T]
         return [
-            self._bags(x, targets[:, label], (held_out[0], held_out[1][:, label]), label, targets.shape[1])
-            for label in range(targets.shape[1])
+            self._bags(x, column, (held_out[0], held_out_columns[label]), label, len(columns))
+            for label, column in enumerate(columns)
         ]
 
     def _bags(

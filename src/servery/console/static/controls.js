@@ -1,0 +1,123 @@
+// One control for each kind of column a model reads: each is filled from, and read into, a value as it travels.
+import { words } from "./shared.js";
+
+const MOST_OPTIONS = 200;
+const LARGEST_PREVIEW = 512;
+const PICTURES = "image/png,image/jpeg,image/gif,image/bmp,image/webp";
+
+function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}
+
+function written(control) {
+  return {
+    control,
+    fill: (value) => { control.value = value ?? ""; },
+    read: () => (control.value === "" ? null : control.value),
+  };
+}
+
+// No maxlength: it would cut a pasted text in silence. The server refuses what is too long, with a sentence.
+function textControl(column, isAlone) {
+  const made = written(element("textarea", { rows: isAlone ? 5 : 2 }));
+  return { ...made, isBroad: true, read: () => made.control.value };
+}
+
+function numberControl() {
+  const made = written(element("input", { type: "number", step: "any" }));
+  return { ...made, read: () => (made.control.value === "" ? null : made.control.valueAsNumber) };
+}
+
+function categoryControl({ categories = [] }) {
+  if (!categories.length || categories.length > MOST_OPTIONS) return written(element("input", { type: "text" }));
+  const control = element("select");
+  const known = [null, ...categories];
+  known.forEach((category, place) => control.add(new Option(category ?? words.missing, place)));
+  return {
+    control,
+    fill: (value) => { control.selectedIndex = Math.max(0, known.indexOf(value)); },
+    read: () => known[control.selectedIndex],
+  };
+}
+
+function timeControl() {
+  return written(element("input", { type: "text", placeholder: "2026-01-31T12:00" }));
+}
+
+function pictureControl() {
+  const control = element("input", { type: "file", accept: PICTURES });
+  const preview = element("canvas", { hidden: true });
+  const trouble = element("p", { className: "small soft", textContent: words.not_shown, hidden: true });
+  preview.setAttribute("role", "img");
+  let example = null;
+
+  async function show(picture, name) {
+    preview.hidden = true;
+    try {
+      const size = await paint(picture, preview);
+      preview.setAttribute("aria-label", `${name}, ${size}`);
+      preview.hidden = false;
+      trouble.hidden = true;
+    } catch {
+      trouble.hidden = false;
+    }
+  }
+  control.addEventListener("change", () => {
+    if (control.files.length) show(control.files[0], control.files[0].name);
+  });
+  return {
+    control,
+    below: [preview, trouble],
+    isBroad: true,
+    file: () => control.files[0],
+    fill(value) {
+      example = value ?? null;
+      control.value = "";
+      preview.hidden = true;
+      if (example) show(new Blob([bytesOf(example)]), words.example_picture);
+    },
+    async read() {
+      if (control.files.length) return base64Of(control.files[0]);
+      if (example) return example;
+      throw new Error(words.choose_picture);
+    },
+  };
+}
+
+// Drawn on a canvas: an image element would need an address that the page's policy does not allow.
+async function paint(picture, canvas) {
+  const bitmap = await createImageBitmap(picture);
+  const { width, height } = bitmap;
+  const scale = Math.min(1, LARGEST_PREVIEW / Math.max(width, height));
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  canvas.classList.toggle("tiny", Math.max(width, height) < 100);
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  return `${width} × ${height}`;
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+function base64Of(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => resolve(reader.result.slice(reader.result.indexOf(",") + 1)));
+    reader.addEventListener("error", () => reject(reader.error));
+    reader.readAsDataURL(file);
+  });
+}
+
+const CONTROLS = {
+  text: textControl,
+  number: numberControl,
+  category: categoryControl,
+  time: timeControl,
+  image: pictureControl,
+};
+
+export function controlFor(column, isAlone) {
+  return (CONTROLS[column.kind] ?? textControl)(column, isAlone);
+}

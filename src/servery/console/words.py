@@ -1,0 +1,121 @@
+"""The fixed texts of the start page, in English and Chinese, and the choice between the two."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
+"""Our name of a language to the one that goes into the page."""
+
+_WORDS = {
+    "slogan": ("Models, served.", "模型，即服务。"),
+    "lead": (
+        "Servery takes your data to a model with a report you can believe, and serves it through one governed API. "
+        "This page shows the models of this server and lets you ask them.",
+        "Servery 把您的数据变成一个有可信评估报告的模型，并通过统一、受控的 API 提供服务。"
+        "在本页可以查看这台服务器上的模型，并直接向它们提问。",
+    ),
+    "start": ("Start", "首页"),
+    "pages": ("Pages", "页面"),
+    "api": ("API", "API 文档"),
+    "footer": (
+        "Everything on this page comes from this server; it makes no other connection.",
+        "本页的全部内容都来自这台服务器，不会连接其他地址。",
+    ),
+    "no_script": (
+        "The list and the form below need JavaScript. Without it, the API page shows every call.",
+        "下面的列表和表单需要 JavaScript。没有它也可以在 API 文档中查看所有调用。",
+    ),
+    "key": ("Key", "密钥"),
+    "open": ("Show the models", "显示模型"),
+    "key_hint": ("The admin key is printed by", "打印管理员密钥："),
+    "key_kept": (
+        "It stays in this tab, until the tab is closed.",
+        "密钥只保存在当前标签页，关闭后即清除。",
+    ),
+    "key_letters": (
+        "A key is made of letters, digits and dashes only.",
+        "密钥只包含字母、数字和短横线。",
+    ),
+    "forget": ("Forget the key", "清除密钥"),
+    "models": ("Models", "模型"),
+    "models_follow": ("New models appear here by themselves.", "新模型会自动出现在这里。"),
+    "no_models": (
+        "No model yet. The starters are being trained and appear here by themselves.",
+        "还没有模型。入门模型正在训练，完成后会自动出现在这里。",
+    ),
+    "state_ready": ("ready", "就绪"),
+    "state_loading": ("loading", "加载中"),
+    "state_failed": ("failed", "失败"),
+    "state_cold": ("loads when asked", "首次调用时加载"),
+    "sample": ("sample data", "样例数据"),
+    "sample_meaning": (
+        "It learned from generated sample data: good for trying things out, not for relying on.",
+        "该模型用生成的样例数据训练：适合试用，不可依赖其结果。",
+    ),
+    "opening": ("Opening the model…", "正在打开模型……"),
+    "version": ("Version", "版本"),
+    "recipe": ("Recipe", "算法"),
+    "task": ("Task", "任务"),
+    "labels": ("Labels", "标签"),
+    "score": ("Score", "评分"),
+    "report": ("Report", "评估报告"),
+    "document": ("OpenAPI", "OpenAPI"),
+    "ask": ("Ask", "提问"),
+    "asking": ("Asking…", "正在提问……"),
+    "example": ("Use the example", "使用示例"),
+    "missing": ("(missing)", "（缺失）"),
+    "choose_picture": ("Choose a picture to ask about.", "请选择一张图片。"),
+    "not_shown": (
+        "Your browser cannot show this file; the model may still read it.",
+        "浏览器无法显示该文件，但模型也许可以读取。",
+    ),
+    "example_picture": ("The example's picture", "示例图片"),
+    "answer": ("Answer", "回答"),
+    "selected": ("selected", "选中"),
+    "none_selected": ("No label fits", "没有合适的标签"),
+    "more_labels": ("More labels", "更多标签"),
+    "raw": ("As JSON", "JSON 原文"),
+    "curl": ("The same call with curl", "用 curl 完成同样的调用"),
+    "took": ("Took", "用时"),
+    "copy": ("Copy", "复制"),
+    "copied": ("Copied", "已复制"),
+    "close": ("Close", "关闭"),
+    "server": ("This server", "这台服务器"),
+    "metrics": ("Metrics", "运行指标"),
+    "unreachable": (
+        "The server cannot be reached. It is asked again every few seconds.",
+        "无法连接服务器，每隔几秒会自动重试。",
+    ),
+    "own_data": ("With your own data", "使用您自己的数据"),
+    "own_data_lead": (
+        "Three commands take a csv file to a model that this page lists and any program can call.",
+        "三条命令即可把一个 csv 文件变成模型：它会出现在本页，任何程序都能调用。",
+    ),
+    "fields": ("What it can learn", "可以学习的领域"),
+    "fields_lead": (
+        "Each field knows its columns and its recipes, ordered from quick to thorough.",
+        "每个领域都有自己的数据列和算法，按从快到精的顺序排列。",
+    ),
+}
+
+
+def words(language: str) -> dict[str, str]:
+    """Return every text in one language.
+
+    >>> words("zh")["ask"]
+    '提问'
+    """
+    place = list(LANGUAGES).index(language)
+    return {name: texts[place] for name, texts in _WORDS.items()}
+
+
+def language_of(query: bytes, accepted: str | None) -> str:
+    """Return the language to answer in: what `?lang=` says, else the first known one of Accept-Language.
+
+    >>> language_of(b"", "de, zh-TW;q=0.9, en;q=0.8"), language_of(b"lang=en", "zh"), language_of(b"", None)
+    ('zh', 'en', 'en')
+    """
+    asked = parse_qs(query.decode("latin-1")).get("lang", [])
+    named = [part.strip()[:2].lower() for part in (accepted or "").split(",")]
+    return next((name for name in [*asked, *named] if name in LANGUAGES), "en")
