@@ -25,7 +25,8 @@ ALIASES = ("production", "candidate")
 
 
 def say(**line: Any) -> None:
-    print(json.dumps(line), flush=True)
+    # One call, so that a kill never leaves half a line.
+    os.write(1, f"{json.dumps(line)}\n".encode())
 
 
 def register(registry: Registry, staged: Path, generator: random.Random) -> None:

@@ -106,39 +106,3 @@ def test_batches_of_texts_and_pictures_are_lists_of_lists():
     for kinds in (TEXT, IMAGE):
         shaped = TASK.hub_answers(answers(), kinds, True)
         assert [row[0]["label"] for row in shaped] == ["fine", "bad"]
-
-
-def skewed(rows, seed):
-    """Two labels whose scores are too low, and too sure at the high end."""
-    generator = np.random.default_rng(seed)
-    honest = generator.normal(-1, 2, rows)
-    targets = (generator.random(rows) < 1 / (1 + np.exp(-honest))).astype(np.int64)
-    shown = np.where(honest > 0, 2.5 * honest, honest) - 1
-    return targets, np.stack([-shown / 2, shown / 2], axis=1).astype(np.float32)
-
-
-def test_two_labels_are_calibrated_where_a_temperature_cannot_help():
-    fitted = TASK.calibrate(*skewed(4000, 0))
-    targets, outputs = skewed(4000, 1)
-    before, after = (TASK.measure(targets, outputs, c) for c in (Calibration(), fitted))
-    assert before["ece"] > 0.08
-    assert after["ece"] < 0.03
-    assert after["log_loss"] < before["log_loss"]
-    assert after["roc_auc"] == pytest.approx(before["roc_auc"])
-    assert len(fitted.beta) == 3
-
-
-def test_beta_calibration_equals_logistic_regression_on_its_two_features():
-    from sklearn.linear_model import LogisticRegression
-
-    targets, outputs = skewed(4000, 0)
-    margin = (outputs[:, 1] - outputs[:, 0]).astype(np.float64)
-    features = np.stack([-np.logaddexp(0, -margin), np.logaddexp(0, margin)], axis=1)
-    second = LogisticRegression(C=np.inf, max_iter=1000, tol=1e-8).fit(features, targets)
-    expected = [*second.coef_[0], second.intercept_[0]]
-    np.testing.assert_allclose(TASK.calibrate(targets, outputs).beta, expected, rtol=0.03, atol=0.03)
-
-
-def test_scores_that_rank_the_wrong_way_round_are_left_alone():
-    targets, outputs = skewed(500, 0)
-    assert TASK.calibrate(targets, -outputs).beta == (1.0, 1.0, 0.0)

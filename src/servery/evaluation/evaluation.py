@@ -93,7 +93,7 @@ class Reliability:
         bins: After the calibration.
         ece: Expected calibration error after the calibration.
         ece_before: The same without it.
-        temperature: Fitted on validation; 1 where two labels have beta calibration instead.
+        temperature: Fitted on validation.
         fitted_on: Rows of the validation part.
     """
 

@@ -129,7 +129,6 @@ class Predictor:
                     calibration["temperature"],
                     tuple(calibration["thresholds"]),
                     calibration["fitted_on"],
-                    tuple(calibration.get("beta", ())),
                 ),
                 recipe=value["recipe"],
                 runtime_reason=value["runtime_reason"],

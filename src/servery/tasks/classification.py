@@ -16,7 +16,6 @@ from servery.metrics import calibration as believable
 from servery.metrics import classification as found
 from servery.metrics.agreement import matthews_correlation
 from servery.metrics.ranking_curves import Ranking, macro_ranking
-from servery.tasks._beta import beta_margin, fit_beta
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._temperature import fit_temperature
 from servery.tasks.task import Answer, Calibration, Parameters, Task
@@ -87,13 +86,10 @@ class Classification(Task):
         return encoded
 
     def scores(self, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return softmax(outputs / temperature), float64, (rows, labels); of two labels, as `beta` bends it.
+        """Return softmax(outputs / temperature), float64, (rows, labels).
 
         Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
         """
-        if calibration.beta:
-            margin = beta_margin(_margin(outputs), np.array(calibration.beta))
-            outputs = np.stack([-margin / 2, margin / 2], axis=1)
         return np.asarray(np.exp(_log_softmax(outputs.astype(np.float64) / calibration.temperature)))
 
     def decode(
@@ -136,13 +132,10 @@ class Classification(Task):
         return found.macro_f1(found.confusion_matrix(targets, predicted, outputs.shape[1]))
 
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
-        """Fit the temperature by the log loss; of two labels, beta calibration.
+        """Fit the temperature by the log loss.
 
-        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2; Kull, Silva Filho,
-        Flach (2017), Beta calibration.
+        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
         """
-        if outputs.shape[1] == 2:
-            return Calibration(fitted_on=len(targets), beta=fit_beta(targets == 1, _margin(outputs)))
         logits, rows = outputs.astype(np.float64), np.arange(len(targets))
 
         def loss(temperature: float) -> float:
@@ -167,10 +160,6 @@ class Classification(Task):
         rows = [[{"label": p.label, "score": p.score} for p in answer.labels] for answer in given]
         return hub_shape(rows, kinds, is_batch)
 
-
-def _margin(outputs: np.ndarray) -> np.ndarray:
-    """Log odds of the second of two labels, float64, (rows,)."""
-    return np.asarray(outputs[:, 1].astype(np.float64) - outputs[:, 0])
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -24,14 +24,11 @@ class Calibration:
         temperature: Divides the logits before softmax or sigmoid (Guo et al. 2017, section 4.2).
         thresholds: Of a multi-label model: score from which a label is selected, one a label.
         fitted_on: Rows of the validation part it was fitted on; 0 when not fitted.
-        beta: Of a model with two labels: the three numbers of beta calibration (Kull et al. 2017), which then
-            stand in place of the temperature; empty otherwise.
     """
 
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
     fitted_on: int = 0
-    beta: tuple[float, ...] = ()
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

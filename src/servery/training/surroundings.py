@@ -13,8 +13,9 @@ import torch
 def surroundings(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Run the block with its own random numbers and thread count.
 
-    On a CPU torch is told to prefer deterministic sums: with several threads the backward pass of indexing
-    adds in the order in which threads arrive, and a resumed run would end with other weights.
+    With several CPU threads torch is told to prefer deterministic sums: the backward pass of indexing would
+    else add in the order in which threads arrive, and a resumed run would end with other weights. One thread
+    needs no telling, and goes two percent faster without (benchmarks/training/overhead.py).
 
     Args:
         seed: Start of torch's random numbers inside the block.
@@ -28,7 +29,7 @@ def surroundings(seed: int, threads: int, device: torch.device) -> Iterator[None
     )
     is_filling = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.set_num_threads(threads or os.cpu_count() or 1)
-    if device.type == "cpu":
+    if device.type == "cpu" and torch.get_num_threads() > 1:
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Overwriting fresh memory is a debugging aid of torch's and costs a pass over every tensor.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

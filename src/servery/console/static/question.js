@@ -36,12 +36,13 @@ export class Question {
   async request() {
     const file = this.barePicture();
     if (file) return { method: "POST", body: file, headers: { "Content-Type": file.type } };
-    return { method: "POST", body: JSON.stringify({ inputs: await this.inputs() }) };
+    const body = JSON.stringify({ inputs: await this.inputs() });
+    return { method: "POST", body, headers: { "Content-Type": "application/json" } };
   }
 
   async curl() {
     const file = this.barePicture();
-    const { body, headers = {} } = await this.request();
+    const { body, headers } = await this.request();
     const lines = [`curl -s ${location.origin}${this.path}`, '-H "Authorization: Bearer $KEY"'];
     for (const [name, value] of Object.entries(headers)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
     lines.push(file ? `--data-binary ${quoted(`@${file.name}`)}` : `-d ${quoted(body)}`);

@@ -29,8 +29,9 @@ async function enter(event) {
   event.preventDefault();
   const key = find("#key").value.trim();
   try {
-    show(await (await call("/v1/models", {}, key)).json());
+    const list = await (await call("/v1/models", {}, key)).json();
     keepKey(key);
+    show(list);
     find("#key").value = "";
   } catch (error) {
     showDoor(error.message);
