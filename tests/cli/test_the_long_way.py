@@ -73,7 +73,7 @@ def test_a_batch_keeps_line_numbers_and_reports_bad_rows(
     servery: Run, trained: str, reviews: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "batch.csv"
-    path.write_text("review\nslow and rude\na,b,c\nvery friendly staff\n", encoding="utf-8")
+    path.write_text("review,shop\nslow and rude,a\na,b,c\nvery friendly staff,b\n", encoding="utf-8")
     lines = [json.loads(line) for line in servery("run", trained, "--batch", str(path)).stdout.splitlines()]
     assert {line["line"] for line in lines if "answer" in line} == {2, 4}
     assert {line["line"] for line in lines if "error" in line} == {3}

@@ -71,7 +71,9 @@ def work_for(recipe: Recipe, task: str, train: Dataset, validation: Dataset, **c
     assert not unknown
     budget = Budget(None, 1)
     loop = Trainer(None, 0, budget, device="cpu")
-    return Work(find_task(task), FIELDS[recipe.form].name, train, validation, hyperparameters, 0, budget, loop)
+    return Work(
+        find_task(task), FIELDS[recipe.form].name, train, validation, hyperparameters, 0, budget, loop
+    )
 
 
 @cache

@@ -57,9 +57,7 @@ def test_it_says_what_it_is_what_it_costs_and_what_to_try(
     for name, values in recipe.search_space.items():
         assert [recipe.checked(name, value) for value in values] == list(values)
     rows = field_sample(recipe.form, "classification")
-    few, many = (
-        recipe.cost(rows.take(np.arange(n) % len(rows)), recipe.defaults, 1) for n in (300, 100_000)
-    )
+    few, many = (recipe.cost(rows.take(np.arange(n) % len(rows)), recipe.defaults, 1) for n in (300, 100_000))
     assert 0 < few.seconds < many.seconds
     assert 0 < few.memory_bytes < many.memory_bytes
     assert "rows" in few.reason or "texts" in few.reason
@@ -70,7 +68,9 @@ def test_it_learns_two_dozen_rows_by_heart(
     recipe: Recipe, task: str, make_work: Callable[..., Any], field_sample: Callable[..., Any]
 ) -> None:
     rows = field_sample(recipe.form, task).take(np.arange(24))
-    longer: dict[str, Any] = {"epochs": 40, "batch_size": 8, "schedule": "constant"} if "epochs" in recipe.defaults else {}
+    longer: dict[str, Any] = (
+        {"epochs": 40, "batch_size": 8, "schedule": "constant"} if "epochs" in recipe.defaults else {}
+    )
     if recipe.name == "gradient-boosting":
         longer = {"rounds": 200, "min_rows_in_leaf": 1, "row_share": 1.0, "column_share": 1.0}
     predictor = recipe.make(make_work(recipe, task, rows, rows, **longer)).predictor

@@ -11,6 +11,7 @@ from typing import Any
 
 from servery import errors
 from servery.console.members import Message
+from servery.errors import ServeryError
 from servery.fields._field import Field, all_fields
 from servery.gateway.route import Permission, Route
 from servery.settings import Settings
@@ -65,10 +66,11 @@ def first_calls(url: str) -> list[tuple[Field, str]]:
     return [(field, _curl("POST", _predict_path(field), url, _question(field))) for field in by_form.values()]
 
 
-def error_rows() -> list[type[errors.ServeryError]]:
-    """Return every error, by status."""
-    found = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.ServeryError)]
-    return sorted(found, key=lambda error: (error.http_status, error.code))
+def error_rows() -> list[tuple[str, int, str]]:
+    """Return the code, the status and the meaning of every error, by status."""
+    found = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, ServeryError)]
+    rows = [(error.code, error.http_status, _meaning(error)) for error in found]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
 def bound_rows(settings: Settings) -> Iterator[tuple[str, str, str]]:
@@ -76,6 +78,13 @@ def bound_rows(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for name, info in Settings.model_fields.items():
         if name.startswith("max_") or name.endswith(("_seconds", "_ms")):
             yield info.description or "", _amount(name, getattr(settings, name)), f"SERVERY_{name.upper()}"
+
+
+def _meaning(error: type[ServeryError]) -> str:
+    # The docstring of the root speaks of the whole tree; alone on the wire it is what nobody foresaw.
+    if error is ServeryError:
+        return "Something unexpected went wrong in the server."
+    return (error.__doc__ or "").strip().partition("\n")[0]
 
 
 def _operation(route: Route, url: str) -> Operation:

@@ -35,7 +35,7 @@ class Member:
         name: As it is sent.
         depth: 0 at the top, 1 for a member of a member.
         type: What it is, in words.
-        bounds: What holds for its value, in words.
+        bounds: What holds for its value, in words; of a member with alternatives, for each of them.
         meaning: What it says.
         is_required: Whether it has to be there.
     """
@@ -43,7 +43,7 @@ class Member:
     name: str
     depth: int
     type: str
-    bounds: str
+    bounds: tuple[str, ...]
     meaning: str
     is_required: bool
 
@@ -55,7 +55,7 @@ class Message:
         declared: A msgspec struct, or a JSON Schema.
 
     >>> Message({"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}}).members[0].bounds
-    'at least 0'
+    ('at least 0',)
     """
 
     def __init__(self, declared: type | Schema) -> None:
@@ -63,7 +63,7 @@ class Message:
         if isinstance(declared, type):
             (schema,), self._components = msgspec.json.schema_components([declared])
         else:
-            schema = declared
+            schema = dict(declared)
         whole = self._resolved(schema)
         self.type = self._type(whole)
         self.summary = _summary(whole)
@@ -77,8 +77,8 @@ class Message:
                 name,
                 depth,
                 self._type(member),
-                ", ".join(self._bounds(member)),
-                declared.get("description") or told.get(name, ""),
+                tuple(self._bounds(member)),
+                declared.get("description") or told.get(name) or self._meaning(member),
                 name in schema.get("required", ()),
             )
             if depth < DEEPEST:
@@ -91,8 +91,11 @@ class Message:
     def _inner(self, schema: Schema) -> Schema:
         """The object whose members stand below a member: the member itself, or what its list holds."""
         while schema.get("type") == "array":
-            schema = self._resolved(schema.get("items") or {})
+            schema = self._items(schema)
         return schema
+
+    def _items(self, schema: Schema) -> Schema:
+        return self._resolved(schema.get("items") or {})
 
     def _alternatives(self, schema: Schema) -> list[Schema]:
         return [self._resolved(choice) for choice in schema.get("anyOf", ())]
@@ -109,21 +112,26 @@ class Message:
     def _kind(self, kind: str, schema: Schema) -> str:
         if kind != "array":
             return _TYPES[kind]
-        items = self._resolved(schema.get("items") or {})
-        inner = self._type(items)
+        inner = self._type(self._items(schema))
         return f"list of {inner}" if " or " not in inner else f"list of ({inner})"
 
+    def _meaning(self, schema: Schema) -> str:
+        """What a member says of itself, or else what is said of the first thing in it."""
+        inside = [*self._alternatives(schema), *([self._items(schema)] if schema.get("items") else [])]
+        return _summary(schema) or next(filter(None, map(self._meaning, inside)), "")
+
     def _bounds(self, schema: Schema) -> Iterator[str]:
-        found = [bound for choice in self._alternatives(schema) for bound in self._bounds(choice)]
-        yield from dict.fromkeys(found)
+        for choice in self._alternatives(schema):
+            if bounds := ", ".join(self._bounds(choice)):
+                yield f"{self._type(choice)}: {bounds}"
         yield from _range(schema, "minLength", "maxLength", "characters")
         yield from _range(schema, "minItems", "maxItems", "items")
         yield from _range(schema, "minProperties", "maxProperties", "members")
         yield from _range(schema, "minimum", "maximum")
         if "pattern" in schema:
             yield f"like {schema['pattern']}"
-        if schema.get("type") == "array" and not schema.get("items", {}).get("properties"):
-            yield from (f"each {bound}" for bound in self._bounds(self._resolved(schema.get("items") or {})))
+        if schema.get("type") == "array" and "anyOf" not in self._items(schema):
+            yield from (f"each {bound}" for bound in self._bounds(self._items(schema)))
         if schema.get("default") not in (None, "", [], {}):
             yield f"default {json.dumps(schema['default'])}"
 

@@ -14,12 +14,13 @@ from servery.console.docs import PERMISSIONS, bound_rows, chapters, error_rows, 
 from servery.console.members import Message
 from servery.console.words import LANGUAGES, language_of, words
 from servery.errors import NotFoundError
+from servery.evaluation.metric_names import title_of
 from servery.fields._field import all_fields
 from servery.gateway.message import Request, Response
 from servery.gateway.route import Permission, Route, static
 from servery.gateway.server import address
 from servery.schemas import VERSION, ErrorBody
-from servery.tasks.task import all_tasks
+from servery.tasks.task import Task, all_tasks
 
 CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
@@ -68,9 +69,14 @@ def _start(language: str) -> bytes:
     shared = {
         "words": words(language),
         "fields": {name: dict(field.title) for name, field in fields.items()},
-        "tasks": {n: {"title": t.title[language], "metric": t.primary_metric} for n, t in tasks.items()},
+        "tasks": {name: _task(task, language) for name, task in tasks.items()},
     }
     return _render("start.html", language=language, fields=list(fields.values()), shared=shared)
+
+
+def _task(task: Task, language: str) -> dict[str, str]:
+    metric = task.primary_metric
+    return {"title": task.title[language], "metric": metric, "metric_title": title_of(metric)}
 
 
 def _docs_page() -> Route:
@@ -144,6 +150,8 @@ def _render(template: str, language: str, **values: Any) -> bytes:
     )
     return (
         environment.get_template(template)
-        .render(version=VERSION, language=language, html_lang=LANGUAGES[language], words=words(language), **values)
+        .render(
+            version=VERSION, language=language, html_lang=LANGUAGES[language], words=words(language), **values
+        )
         .encode()
     )

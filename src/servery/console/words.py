@@ -28,9 +28,9 @@ _WORDS = {
     ),
     "key": ("Key", "密钥"),
     "open": ("Show the models", "显示模型"),
-    "key_hint": ("The admin key is printed by", "打印管理员密钥："),
+    "key_hint": ("prints the admin key.", "可打印管理员密钥。"),
     "key_kept": (
-        "It stays in this tab, until the tab is closed.",
+        "The key stays in this tab, until the tab is closed.",
         "密钥只保存在当前标签页，关闭后即清除。",
     ),
     "key_letters": (
@@ -49,8 +49,8 @@ _WORDS = {
     "state_failed": ("failed", "失败"),
     "state_cold": ("loads when asked", "首次调用时加载"),
     "sample": ("sample data", "样例数据"),
-    "sample_meaning": (
-        "It learned from generated sample data: good for trying things out, not for relying on.",
+    "warning_sample_data": (
+        "This model learned from generated sample data; do not rely on it.",
         "该模型用生成的样例数据训练：适合试用，不可依赖其结果。",
     ),
     "opening": ("Opening the model…", "正在打开模型……"),
@@ -72,9 +72,8 @@ _WORDS = {
     ),
     "example_picture": ("The example's picture", "示例图片"),
     "answer": ("Answer", "回答"),
-    "selected": ("selected", "选中"),
     "none_selected": ("No label fits", "没有合适的标签"),
-    "more_labels": ("More labels", "更多标签"),
+    "more_labels": ("More", "更多"),
     "raw": ("As JSON", "JSON 原文"),
     "curl": ("The same call with curl", "用 curl 完成同样的调用"),
     "took": ("Took", "用时"),

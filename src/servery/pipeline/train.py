@@ -211,7 +211,7 @@ def _work(
         hyperparameters=hyperparameters,
         seed=plan.seed,
         budget=budget,
-        loop=Trainer(folder, plan.seed, budget, progress),
+        loop=Trainer(folder, plan.seed, budget, progress, identity=folder.name if folder else ""),
         progress=progress,
     )
 

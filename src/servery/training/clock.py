@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-SLACK = 0.1
+SLACK = 0.05
+"""Share of the deadline in which the clock leaves the schedule alone."""
 
 
 class Clock:
@@ -31,9 +32,9 @@ class Clock:
 
     @property
     def share(self) -> float:
-        """How much of the deadline is over, from 0.0 to 1.0; the first tenth of it does not count.
+        """How much of the deadline is over, from 0.0 to 1.0; the first twentieth of it does not count.
 
-        The schedule goes by the larger of this and the share of steps. The free tenth keeps a run that has
+        The schedule goes by the larger of this and the share of steps. The free part keeps a run that has
         ample time on its steps alone, whatever stutters at its start, and so equal to one without a deadline.
         """
         if self.deadline_seconds is None:

@@ -12,7 +12,7 @@ from servery.errors import DataError
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("cosine", "constant"),
-    "precision": ("auto", "float32", "bfloat16", "float16"),
+    "precision": ("auto", "native", "float32", "bfloat16", "float16"),
 }
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "learning_rate": (0.0, float("inf")),
@@ -45,7 +45,8 @@ class Options:
         gradient_clip: Longest gradient allowed, as its L2 norm; 0 turns clipping off.
         accumulation_steps: Pieces a batch is cut into to save memory; the step stays the same up to rounding.
         average_decay: How much of the average of weights a step keeps; 0 turns the averaging off.
-        precision: "auto" is half precision on a GPU and float32 on a CPU.
+        precision: "auto" is half precision on a GPU and float32 on a CPU; "native" half precision on both, where the
+            hardware has instructions for it.
     """
 
     optimizer: str = "adamw"

@@ -11,8 +11,9 @@ class Precision:
     """Autocast and gradient scaler of one training.
 
     Args:
-        name: "auto", "float32", "bfloat16" or "float16". "auto" is float32 on a CPU; on a GPU it is bfloat16
-            where the device computes with it, else float16.
+        name: "auto", "native", "float32", "bfloat16" or "float16". "auto" is float32 on a CPU; on a GPU it is
+            bfloat16 where the device computes with it, else float16. "native" is the same on a GPU, and bfloat16 on
+            a CPU that has instructions for it: worth it for convolutions, which it makes about twice as quick.
         device: Where the network is.
 
     Source: Micikevicius et al. (2018), Mixed Precision Training, section 3.
@@ -20,7 +21,7 @@ class Precision:
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.device = device
-        self.name = _automatic(device) if name == "auto" else name
+        self.name = _automatic(device, name) if name in ("auto", "native") else name
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.name == "float16")
 
     def forward(self) -> AbstractContextManager[object]:
@@ -30,7 +31,13 @@ class Precision:
         return torch.autocast(self.device.type, dtype=getattr(torch, self.name))
 
 
-def _automatic(device: torch.device) -> str:
-    if device.type != "cuda":
-        return "float32"
-    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+def _automatic(device: torch.device, name: str) -> str:
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return "bfloat16" if name == "native" and _has_bfloat16_instructions() else "float32"
+
+
+def _has_bfloat16_instructions() -> bool:
+    # torch has no public word for it; without its private one the safe answer is no.
+    look = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(look is not None and look())

@@ -15,7 +15,7 @@ def surroundings(seed: int, threads: int, device: torch.device) -> Iterator[None
 
     With several CPU threads torch is told to prefer deterministic sums: the backward pass of indexing would
     else add in the order in which threads arrive, and a resumed run would end with other weights. One thread
-    needs no telling, and goes two percent faster without (benchmarks/training/overhead.py).
+    needs no telling.
 
     Args:
         seed: Start of torch's random numbers inside the block.

@@ -2,7 +2,11 @@
 import { words } from "./shared.js";
 
 const MOST_BARS = 8;
-const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(document.documentElement.lang, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 
 export function drawAnswer(reply, milliseconds, place) {
   const parts = document.querySelector("#answer-parts").content.cloneNode(true);
@@ -12,11 +16,9 @@ export function drawAnswer(reply, milliseconds, place) {
   find(".bars").append(...labels.slice(0, MOST_BARS).map(bar));
   find(".rest").hidden = labels.length <= MOST_BARS;
   find(".rest .bars").append(...labels.slice(MOST_BARS).map(bar));
-  find(".told").textContent = [
-    reply.model,
-    `${words.took} ${Math.round(milliseconds)} ms`,
-    ...reply.warnings.map((warning) => warning.message),
-  ].join(" · ");
+  find(".note").textContent = reply.warnings.map(({ code, message }) => words[`warning_${code}`] ?? message).join(" ");
+  find(".note").hidden = !reply.warnings.length;
+  find(".told").textContent = `${reply.model} · ${words.took} ${Math.round(milliseconds)} ms`;
   find(".raw").open = !labels.length;
   find(".raw pre").textContent = JSON.stringify(reply, null, 2);
   place.replaceChildren(parts);

@@ -6,7 +6,9 @@ import { Question } from "./question.js";
 import { fields, tasks, words } from "./shared.js";
 
 const LIST_EVERY_MS = 4000;
+const MOST_LABELS = 12;
 const find = (selector) => document.querySelector(selector);
+const isNarrow = matchMedia("(max-width: 48rem)");
 const language = document.documentElement.lang.slice(0, 2);
 let listed = "";
 let chosen = null;
@@ -53,7 +55,8 @@ function leave() {
 async function follow() {
   if (!keptKey() || document.hidden) return;
   try {
-    show(await (await call("/v1/models")).json());
+    const list = await (await call("/v1/models")).json();
+    if (keptKey()) show(list);
   } catch (error) {
     if (error.status === 401) leave();
     say(find("#trouble"), error.message);
@@ -83,7 +86,10 @@ function item(model) {
   const other = language === "zh" ? "en" : "zh";
   button.dataset.model = model.id;
   button.toggleAttribute("aria-current", model.id === chosen);
-  button.addEventListener("click", () => open(model.id));
+  button.addEventListener("click", () => {
+    open(model.id);
+    if (isNarrow.matches) find("#asked").scrollIntoView();
+  });
   made.querySelector(".model-name").textContent = model.id;
   made.querySelector(".model-title").textContent = title ? `${title[language]} ${title[other]}` : model.field;
   made.querySelector(".state").textContent = words[`state_${model.state}`] ?? model.state;
@@ -102,6 +108,7 @@ async function open(id) {
   find("#asked").hidden = false;
   find("#asked-open").hidden = true;
   find("#asked-title").textContent = id;
+  find("#asked-sample").hidden = true;
   say(find("#asked-state"), words.opening);
   try {
     const model = await (await call(`/v1/models/${encodeURIComponent(id)}`)).json();
@@ -125,14 +132,14 @@ function describe(model) {
     [words.version, [model.version, ...aliasesOf(model)].join(" · ")],
     [words.task, [task?.title, model.hub_task].filter(Boolean).join(" · ")],
     [words.recipe, model.recipe],
-    [words.labels, model.labels.join(" · ")],
-    [words.score, score && `${task.metric} ${rounded(score.value)} [${rounded(score.low)}, ${rounded(score.high)}]`],
+    [words.labels, shortened(model.labels)],
+    [words.score, score && `${task.metric_title} ${rounded(score.value)} (${rounded(score.low)} – ${rounded(score.high)})`],
   ];
   find("#facts").replaceChildren(...facts.filter(([, text]) => text).flatMap(([name, text]) => [
     Object.assign(document.createElement("dt"), { textContent: name }),
     Object.assign(document.createElement("dd"), { textContent: text }),
   ]));
-  find("#sample-note").hidden = !model.is_sample;
+  find("#asked-sample").hidden = !model.is_sample;
   const path = `/v1/models/${encodeURIComponent(model.id)}`;
   find("#report").href = `${path}/report.html`;
   find("#document").href = `${path}/openapi.json`;
@@ -140,6 +147,11 @@ function describe(model) {
 
 function aliasesOf(model) {
   return Object.keys(model.aliases).filter((alias) => model.aliases[alias] === model.version);
+}
+
+function shortened(labels) {
+  const shown = labels.slice(0, MOST_LABELS).join(" · ");
+  return labels.length > MOST_LABELS ? `${shown} … (${labels.length})` : shown;
 }
 
 function rounded(value) {
@@ -162,15 +174,18 @@ async function ask(event) {
     const request = await asked.request();
     const started = performance.now();
     const reply = await (await call(asked.path, request)).json();
-    if (asked === question) drawAnswer(reply, performance.now() - started, find("#answer"));
+    if (asked !== question) return;
+    drawAnswer(reply, performance.now() - started, find("#answer"));
     offerCopies(words.copy, words.copied);
+    find("#answer").scrollIntoView({ block: "nearest" });
   } catch (error) {
     find("#answer").replaceChildren();
     asked.mark(error.param);
     say(find("#question-trouble"), error.message);
+  } finally {
+    button.disabled = false;
+    button.textContent = words.ask;
   }
-  button.disabled = false;
-  button.textContent = words.ask;
 }
 
 // What needs the key, and so cannot be a plain link

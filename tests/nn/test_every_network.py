@@ -1,0 +1,92 @@
+"""What every network promises: a row's logits depend on that row alone."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from servery.discovery import module_names
+from servery.errors import UnknownNameError
+from servery.nn.network import Network, build_network
+
+NOISE = {"token_dropout": 0.1, "embedding_dropout": 0.1, "dropout": 0.1}
+TEXT = {"vocabulary_size": 50, "embedding_size": 8, "labels": 3, **NOISE}
+PICTURE = {"channels": 3, "means": [9.0] * 3, "deviations": [5.0] * 3, "labels": 3, "dropout": 0.1}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "bag_of_tokens": {**TEXT, "hidden_size": 8},
+    "recurrent": {**TEXT, "cell": "gru", "hidden_size": 8, "num_layers": 2},
+    "text_cnn": {**TEXT, "widths": [1, 2, 3, 4], "filters": 8},
+    "text_transformer": {**TEXT, "heads": 2, "num_layers": 2, "max_tokens": 30, "head_dropout": 0.1},
+    "picture_mlp": {**PICTURE, "height": 9, "width": 7, "hidden_sizes": [8, 8]},
+    "picture_cnn": {**PICTURE, "widths": [16, 32], "depth": 2, "shrink": 4, "block_dropout": 0.1},
+    "table_mlp": {
+        "numbers": 4,
+        "category_counts": [3, 9],
+        "largest_embedding": 4,
+        "hidden_sizes": [8],
+        "labels": 3,
+        "dropout": 0.1,
+    },
+}
+ROWS = 5
+
+
+def inputs_for(network: Network) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    if "tokens" in network.axes:
+        tokens = torch.randint(1, 50, (ROWS, 11))
+        for row in range(ROWS):
+            tokens[row, 2 * row + 1 :] = 0
+        return {"tokens": tokens}
+    if "pixels" in network.axes:
+        return {"pixels": torch.randint(0, 256, (ROWS, 3, 9, 7), dtype=torch.uint8)}
+    return {"numbers": torch.randn(ROWS, 4), "categories": torch.randint(0, 3, (ROWS, 2))}
+
+
+def built(name: str) -> Network:
+    torch.manual_seed(0)
+    return build_network(name, ARGUMENTS[name]).eval()
+
+
+def test_every_network_is_tested_here() -> None:
+    assert tuple(sorted(ARGUMENTS)) == module_names("servery.nn.networks")
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_a_row_does_not_feel_its_neighbours_nor_its_padding(name: str) -> None:
+    network = built(name)
+    inputs = inputs_for(network)
+    together = network(**inputs)
+    assert together.shape == (ROWS, 3)
+    for row in range(ROWS):
+        alone = {key: value[row : row + 1] for key, value in inputs.items()}
+        if "tokens" in alone:
+            alone = {"tokens": alone["tokens"][:, : 2 * row + 1]}
+        assert torch.allclose(network(**alone), together[row : row + 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_every_weight_learns(name: str) -> None:
+    network = built(name).train()
+    for _ in range(2):  # the zero gamma of residual blocks passes nothing on before its first step
+        network.zero_grad()
+        network(**inputs_for(network)).square().sum().backward()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                assert parameter.grad is not None
+                parameter -= 1e-3 * parameter.grad
+    gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
+    assert [key for key, gradient in gradients.items() if gradient is None or not gradient.any()] == []
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_it_is_built_again_from_what_it_notes(name: str) -> None:
+    network = built(name)
+    again = build_network(network.name, network.arguments).eval()
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(**inputs_for(network)), network(**inputs_for(network)))
+
+
+def test_an_unknown_network_is_named_with_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="text_cnn"):
+        build_network("text_cn", {})

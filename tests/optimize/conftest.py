@@ -1,0 +1,37 @@
+"""A tiny text network that was never trained, as a predictor."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from servery.data.dataset import Dataset
+from servery.fields.sentiment_analysis import sample
+from servery.models.encoders.tokens import Tokens
+from servery.models.predictor import Predictor
+from servery.models.runtimes.torch_network import TorchNetwork
+from servery.models.signature import Signature
+from servery.nn.network import Network, build_network
+from servery.tasks.task import Calibration
+
+
+@pytest.fixture(scope="session")
+def texts() -> Dataset:
+    return sample(60, 0)
+
+
+@pytest.fixture(scope="session")
+def predictor_of(texts: Dataset) -> Callable[[Network], Predictor]:
+    encoder = Tokens.fit(list(texts.examples()), ["text"], vocabulary_size=300)
+    inputs = tuple(column for column in texts.inputs if column.name == "text")
+    signature = Signature("classification", "sentiment-analysis", inputs, ("a", "b", "c"), "label")
+    return lambda network: Predictor(signature, encoder, TorchNetwork(network), Calibration(), "mlp")
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    torch.manual_seed(0)
+    sizes = {"vocabulary_size": 400, "embedding_size": 8, "hidden_size": 8, "labels": 3}
+    return build_network(
+        "bag_of_tokens", {**sizes, "token_dropout": 0.0, "embedding_dropout": 0.0, "dropout": 0.0}
+    )
