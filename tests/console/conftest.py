@@ -52,7 +52,7 @@ class House:
     keys: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, key: str | None = "root", **more: Any) -> httpx.Response:
-        headers = {} if key is None else {"authorization": f"Bearer {self.keys[key]}"}
+        headers = {} if key is None else {"authorization": f"Bearer {self.keys.get(key, key)}"}
         return httpx.request(method, self.url + path, headers=headers, timeout=20, **more)
 
     def label(self, model: str, inputs: Any) -> str:

@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +19,6 @@ pytestmark = pytest.mark.browser
 Visits = Callable[..., Any]
 
 MODELS = ["computer-vision", "financial-risk", "moods", "sentiment-analysis", "vandal"]
-WIDE, NARROW = 1200, 390
 
 UNLABELLED = """
 () => [...document.querySelectorAll("input, select, textarea, button, a, summary, canvas")]
@@ -121,6 +122,11 @@ def test_a_revoked_key_brings_the_visitor_back_to_the_door(visit: Visits, house:
     record, secret = house.workspace.keys.create("short-lived", ["models:read"], actor="test")
     page = visit(is_refused=True).enter(secret)
     house.workspace.keys.revoke(record.id, actor="test")
+    while house.call("GET", "/v1/models", key=secret).status_code != 401:
+        time.sleep(0.05)
+    page.evaluate(
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )  # as when the visitor comes back to it
     page.wait_for_selector("#door", state="visible")
     assert "valid key" in page.inner_text("#trouble")
 
@@ -204,6 +210,18 @@ def test_an_empty_control_is_sent_as_missing(visit: Visits, house: Any) -> None:
     assert row["age"] == example(house, "financial-risk")["age"]
 
 
+def test_half_a_number_is_not_taken_for_a_missing_one(visit: Visits, house: Any) -> None:
+    begun = visit()
+    page = begun.enter(house.keys["app"])
+    begun.open("financial-risk")
+    page.get_by_label("income").fill("")
+    page.get_by_label("income").press_sequentially("1e")
+    page.get_by_role("button", name="Ask").click()
+    page.wait_for_timeout(200)
+    assert page.get_by_label("income").evaluate("e => e.validity.badInput && e === document.activeElement")
+    assert not any(address.endswith("/predict") for address in begun.requests)
+
+
 def test_a_model_of_many_labels_shows_the_selected_ones(visit: Visits, house: Any) -> None:
     begun = visit()
     page = begun.enter(house.keys["app"])
@@ -271,10 +289,9 @@ def test_texts_from_models_are_never_run(visit: Visits, house: Any) -> None:
     shown = begun.ask()
     assert shown in labels
     assert "<" in shown
+    assert all(label in page.inner_text("#facts") for label in labels)
     page.get_by_text("As JSON").click()
-    page.get_by_role("link", name="OpenAPI").last.click()
-    page.wait_for_selector("#viewer[open]")
-    assert "onerror" in page.inner_text("#viewer-text")
+    assert shown in json.loads(page.inner_text("#answer pre"))["outputs"][0]["label"]
     page.wait_for_timeout(300)
     assert page.evaluate("window.isHacked") is None
 
@@ -315,11 +332,11 @@ def test_a_new_model_appears_by_itself(visit: Visits, house: Any) -> None:
     assert page.locator(".model-name").all_inner_texts() == [*MODELS, "zebra"]
     assert page.locator("[data-model=zebra] .state").inner_text() == "loads when asked"
     registry.remove("zebra@1", actor="test")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_selector("[data-model=zebra]", state="detached")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1200, "dark")])
 def test_every_state_of_the_page_can_be_read_and_used(
     visit: Visits, house: Any, width: int, scheme: str
 ) -> None:
@@ -331,7 +348,7 @@ def test_every_state_of_the_page_can_be_read_and_used(
         levels = page.evaluate(HEADINGS)
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(below - above <= 1 for above, below in zip(levels, levels[1:], strict=False))
+        assert all(below - above <= 1 for above, below in pairwise(levels))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(PALE) == []
 

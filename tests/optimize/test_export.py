@@ -85,7 +85,8 @@ def test_what_cannot_be_exported_stays_with_torch(predictor_of: Maker, texts: Da
     original = predictor_of(Unreadable())
     kept = export_to_onnx(original, texts)
     assert kept.runtime is original.runtime
-    assert kept.runtime_reason.startswith("torch, because the export failed")
+    assert kept.runtime_reason.startswith("torch, because the export failed: TorchExportError: ")
+    assert kept.runtime_reason.isprintable()
 
 
 def test_without_the_extra_the_model_stays_with_torch_and_names_it(

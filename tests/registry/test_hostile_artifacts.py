@@ -389,10 +389,12 @@ def test_a_hostile_folder_is_refused_with_one_error(
     outside = tmp_path / "outside.txt"
     outside.write_text("private")
     attack(sealed, outside)
-    started = time.monotonic()
+    started, started_waiting = time.process_time(), time.monotonic()
     with pytest.raises(ArtifactError) as refused:
         registry.import_folder("stranger", sealed, "mallory")
-    assert time.monotonic() - started < 2.0
+    # Processor time, since a busy machine makes everything wait; a pipe that blocks shows in the second figure.
+    assert time.process_time() - started < 2.0
+    assert time.monotonic() - started_waiting < 30.0
     assert len(refused.value.message) < 10_000
     assert registry.versions() == []
     artifacts = tmp_path / "house" / "artifacts"

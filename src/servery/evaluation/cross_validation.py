@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import msgspec
@@ -46,6 +47,10 @@ class CrossValidation:
             (name, f"{mean:.3f} ± {self.deviation[name]:.3f} over {len(self.folds)} folds")
             for name, mean in self.mean.items()
         ]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(n)}</th><td>{escape(t)}</td></tr>" for n, t in self.headline())
+        return f"<table>{rows}</table>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import msgspec
@@ -217,6 +218,10 @@ class Evaluation:
         known = (("trivial", metric.trivial), (self.cheap_recipe, metric.cheap))
         shown = [f"{name} {value:.3f}" for name, value in known if value is not None]
         return f"   ({', '.join(shown)})" if shown else ""
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th>{escape(n)}</th><td>{escape(t)}</td></tr>" for n, t in self.headline())
+        return f"<p>{escape(self.verdict)}</p><table>{rows}</table>"
 
     def summary(self) -> dict[str, Any]:
         """Return every metric with its interval, as a manifest keeps it."""

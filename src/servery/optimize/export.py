@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,9 @@ SAMPLE_ROWS = 4
 SLOWER = 0.8
 """ONNX Runtime serves even if it is this much slower: a process without torch is smaller and starts quicker."""
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What the exporter paints its messages with."""
+
 Example = Mapping[str, Any]
 
 
@@ -55,29 +59,18 @@ def export_to_onnx(predictor: Predictor, validation: Dataset, threads: int = 1) 
         exported = replace(predictor, runtime=_exported(predictor, rows, threads))
     except MissingExtraError as error:
         return replace(predictor, runtime_reason=f"torch, because there is no export: {error.hint}")
-    except (
-        Exception
-    ) as error:  # the exporter raises whatever its passes raise; training must not be lost to it
-        reason = (
-            f"torch, because the export failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        )
+    except Exception as error:
+        # The exporter raises whatever its passes raise; a finished training must not be lost to it.
+        reason = f"torch, because the export failed: {type(error).__name__}{_first_line(error)}"
         return replace(predictor, runtime_reason=reason)
     agreement = _compare(predictor, exported, rows)
     if not agreement.holds:
         return replace(predictor, runtime_reason=f"torch, because ONNX Runtime {agreement.words}")
-    one = [_speed_up(predictor, exported, rows[:count]) for count in (1, 16)]
-    if max(one) < SLOWER:
-        words = (
-            f"agreed but was slower: {one[0]:.1f} times torch's speed at batch 1, {one[1]:.1f} at batch 16"
-        )
-        return replace(predictor, runtime_reason=f"torch, because ONNX Runtime {words}")
-    return replace(
-        exported,
-        runtime_reason=(
-            f"ONNX Runtime {agreement.words} and answered {one[0]:.1f} times as fast at batch 1, "
-            f"{one[1]:.1f} times at batch 16"
-        ),
-    )
+    alone, sixteen = (_speed_up(predictor, exported, rows[:count]) for count in (1, 16))
+    speed = f"{alone:.1f} times as fast at batch 1, {sixteen:.1f} times at batch 16"
+    if max(alone, sixteen) < SLOWER:
+        return replace(predictor, runtime_reason=f"torch, because ONNX Runtime answered only {speed}")
+    return replace(exported, runtime_reason=f"ONNX Runtime {agreement.words} and answered {speed}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +93,11 @@ def _compare(original: Predictor, exported: Predictor, rows: Sequence[Example]) 
     return Agreement(
         True, f"agreed with torch on {len(rows)} held-out rows (largest difference {largest:.0e})"
     )
+
+
+def _first_line(error: Exception) -> str:
+    lines = COLOURS.sub("", str(error)).splitlines()
+    return f": {lines[0][:200]}" if lines else ""
 
 
 def _speed_up(original: Predictor, exported: Predictor, rows: Sequence[Example]) -> float:

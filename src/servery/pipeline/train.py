@@ -54,7 +54,7 @@ class Trained:
     seconds: float
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{self.version.reference}</b> {self.evaluation.verdict}</p>"
+        return f"<h4>{self.version.reference}</h4>{self.evaluation._repr_html_()}"
 
 
 def train(

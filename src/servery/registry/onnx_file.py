@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from mmap import ACCESS_READ, mmap
 
-MAX_FIELDS = 500_000
+MAX_FIELDS = 300_000
 """Fields walked before a file is refused; a walk of so many takes about half a second."""
 MAX_DEPTH = 64
 

@@ -64,6 +64,7 @@ class PictureCnn(PictureNetworkRecipe):
         "warmup_share": 0.1,
         "gradient_clip": 0.0,
         "label_smoothing": 0.1,
+        "precision": "native",
         "longest_side": 128,
         "widths": [],
         "depth": 1,
@@ -71,6 +72,7 @@ class PictureCnn(PictureNetworkRecipe):
         "block_dropout": 0.05,
         "augmentation": "auto",
         "flip": "auto",
+        "precision": "native",
     }
     search_space = {
         "learning_rate": (1e-3, 3e-3),
