@@ -121,7 +121,11 @@ def _make_private_file(path: Path) -> None:
     # It holds key hashes. SQLite gives its side files the mode of the main one.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Only ever a new file: to close any handle of a file drops this process's locks on it, and with them
+        # those of SQLite's own connections (sqlite.org/howtocorrupt.html, section 2.2).
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StorageError(
             f"The database {path} cannot be opened: {error.strerror}.",

@@ -64,7 +64,6 @@ class PictureCnn(PictureNetworkRecipe):
         "warmup_share": 0.1,
         "gradient_clip": 0.0,
         "label_smoothing": 0.1,
-        "precision": "native",
         "longest_side": 128,
         "widths": [],
         "depth": 1,
