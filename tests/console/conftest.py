@@ -163,6 +163,7 @@ class Visit:
 
     Attributes:
         page: The page.
+        url: Of the server.
         requests: Every address that was asked for.
         troubles: Errors on the console, uncaught exceptions and dialogs.
     """
@@ -171,6 +172,22 @@ class Visit:
     url: str
     requests: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls, browser: Any, url: str, *, width: int = 1200, scheme: str = "light", locale: str = "en-US"
+    ) -> Visit:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, locale=locale
+        )
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        begun = cls(page, url)
+        context.on("request", lambda request: begun.requests.append(request.url))
+        page.on("console", lambda told: told.type == "error" and begun.troubles.append(told.text))
+        page.on("pageerror", lambda error: begun.troubles.append(str(error)))
+        page.on("dialog", lambda dialog: (begun.troubles.append(dialog.message), dialog.dismiss()))
+        return begun
 
     def enter(self, key: str) -> Any:
         """Open the start page and let the visitor in."""
@@ -188,44 +205,51 @@ class Visit:
     def ask(self) -> str:
         """Ask, and return the label that is shown."""
         self.page.get_by_role("button", name="Ask").click()
-        self.page.wait_for_selector("#answer .best")
+        self.page.wait_for_selector("#question button:enabled >> text=Ask")
         return str(self.page.inner_text("#answer .best"))
+
+    def check(self) -> None:
+        """Nothing may have gone wrong, and nothing may have been asked of another host."""
+        assert self.troubles == []
+        own = (self.url, f"blob:{self.url}")
+        assert [address for address in self.requests if not address.startswith(own)] == []
+        assert self.requests
 
 
 @pytest.fixture
 def visit(browser: Any, house: House) -> Iterator[Callable[..., Visit]]:
-    """Begin a visit; at its end nothing may have gone wrong, or to another host.
+    """Begin a visit with a browser context of its own; it is checked when the test ends."""
+    visits: list[Visit] = []
 
-    A test that provokes a refusal says so by `is_refused=True`: browsers put every 4xx on the console.
-    """
-    visits: list[tuple[Visit, bool]] = []
-
-    def begin(
-        width: int = 1200, scheme: str = "light", locale: str = "en-US", is_refused: bool = False
-    ) -> Visit:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            locale=locale,
-            accept_downloads=True,
-        )
-        context.set_default_timeout(10_000)
-        page = context.new_page()
-        begun = Visit(page, house.url)
-        context.on("request", lambda request: begun.requests.append(request.url))
-        page.on("console", lambda told: told.type == "error" and begun.troubles.append(told.text))
-        page.on("pageerror", lambda error: begun.troubles.append(str(error)))
-        page.on("dialog", lambda dialog: (begun.troubles.append(dialog.message), dialog.dismiss()))
-        visits.append((begun, is_refused))
-        return begun
+    def begin(**wishes: Any) -> Visit:
+        visits.append(Visit.begin(browser, house.url, **wishes))
+        return visits[-1]
 
     yield begin
-    for begun, is_refused in visits:
+    for begun in visits:
         begun.page.context.close()
-        left = [
-            told for told in begun.troubles if not (is_refused and told.startswith("Failed to load resource"))
-        ]
-        assert left == []
-        elsewhere = [url for url in begun.requests if not url.startswith((house.url, f"blob:{house.url}"))]
-        assert elsewhere == []
-        assert begun.requests
+        begun.check()
+
+
+@pytest.fixture
+def refused(visit: Callable[..., Visit]) -> Iterator[Visit]:
+    """A visit to which the server says no: the browser puts every 4xx on the console."""
+    begun: Visit = visit()
+    yield begun
+    begun.troubles[:] = [t for t in begun.troubles if not t.startswith("Failed to load resource")]
+
+
+@pytest.fixture(scope="module")
+def guest(browser: Any, house: House) -> Iterator[Visit]:
+    begun = Visit.begin(browser, house.url)
+    begun.enter(house.keys["root"])
+    yield begun
+    begun.page.context.close()
+
+
+@pytest.fixture
+def inside(guest: Visit) -> Iterator[Visit]:
+    """A visit that is under way, for tests that open a model first; it is checked when the test ends."""
+    guest.requests.clear()
+    yield guest
+    guest.check()

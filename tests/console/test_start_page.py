@@ -105,9 +105,9 @@ def test_a_forgotten_key_closes_the_page(visit: Visits, house: Any) -> None:
     ],
 )
 def test_a_key_that_does_not_fit_gets_the_servers_sentence(
-    visit: Visits, house: Any, key: str | None, sentence: str
+    refused: Any, house: Any, key: str | None, sentence: str
 ) -> None:
-    page = visit(is_refused=True).page
+    page = refused.page
     page.goto(house.url)
     page.get_by_label("Key").fill(key or house.keys["asker"])
     page.get_by_role("button", name="Show the models").click()
@@ -118,9 +118,9 @@ def test_a_key_that_does_not_fit_gets_the_servers_sentence(
     assert page.evaluate("sessionStorage.length") == 0
 
 
-def test_a_revoked_key_brings_the_visitor_back_to_the_door(visit: Visits, house: Any) -> None:
+def test_a_revoked_key_brings_the_visitor_back_to_the_door(refused: Any, house: Any) -> None:
     record, secret = house.workspace.keys.create("short-lived", ["models:read"], actor="test")
-    page = visit(is_refused=True).enter(secret)
+    page = refused.enter(secret)
     house.workspace.keys.revoke(record.id, actor="test")
     while house.call("GET", "/v1/models", key=secret).status_code != 401:
         time.sleep(0.05)
@@ -131,16 +131,14 @@ def test_a_revoked_key_brings_the_visitor_back_to_the_door(visit: Visits, house:
     assert "valid key" in page.inner_text("#trouble")
 
 
-def test_a_text_is_asked_and_answered(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("sentiment-analysis")
+def test_a_text_is_asked_and_answered(inside: Any, house: Any) -> None:
+    page = inside.open("sentiment-analysis")
     for text in (
         "The staff were friendly and the room was spotless.",
         "Broken on arrival, never again.\nAwful.",
     ):
         page.get_by_label("text").fill(text)
-        assert begun.ask() == house.label("sentiment-analysis", text)
+        assert inside.ask() == house.label("sentiment-analysis", text)
     bars = page.locator("#answer > .bars li")
     assert bars.count() == 3
     widths = [
@@ -156,26 +154,22 @@ def test_a_text_is_asked_and_answered(visit: Visits, house: Any) -> None:
     assert shown["outputs"][0]["label"] == page.inner_text("#answer .best")
 
 
-def test_a_picture_is_shown_and_answered(visit: Visits, house: Any, png: Callable[[int], bytes]) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("computer-vision")
+def test_a_picture_is_shown_and_answered(inside: Any, house: Any, png: Callable[[int], bytes]) -> None:
+    page = inside.open("computer-vision")
     chooser = page.get_by_label("picture", exact=True)
     for shade, label in ((250, "bright"), (5, "dark")):
         chooser.set_input_files({"name": f"it's {shade}.png", "mimeType": "image/png", "buffer": png(shade)})
         page.get_by_role("img", name=f"it's {shade}.png, 8 × 8").wait_for()
         pixel = page.eval_on_selector("canvas", "c => [...c.getContext('2d').getImageData(4, 4, 1, 1).data]")
         assert pixel == [shade, shade, shade, 255]
-        assert begun.ask() == label
+        assert inside.ask() == label
     page.get_by_role("button", name="Use the example").click()
     page.get_by_role("img", name="The example's picture").wait_for()
-    assert begun.ask() == house.label("computer-vision", example(house, "computer-vision"))
+    assert inside.ask() == house.label("computer-vision", example(house, "computer-vision"))
 
 
-def test_a_row_is_asked_with_a_control_for_every_column(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("financial-risk")
+def test_a_row_is_asked_with_a_control_for_every_column(inside: Any, house: Any) -> None:
+    page = inside.open("financial-risk")
     model = house.call("GET", "/v1/models/financial-risk").json()
     for column in model["inputs"]:
         control = page.get_by_label(column["name"], exact=True)
@@ -192,42 +186,36 @@ def test_a_row_is_asked_with_a_control_for_every_column(visit: Visits, house: An
         page.get_by_label("employment").select_option(label=employment_kind)
         page.get_by_label("purpose").select_option(label="home")
         asked = {**row, "employment": employment_kind, "purpose": "home"}
-        assert begun.ask() == house.label("financial-risk", asked)
+        assert inside.ask() == house.label("financial-risk", asked)
     assert page.inner_text("#answer .best") == "yes"
 
 
-def test_an_empty_control_is_sent_as_missing(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("financial-risk")
+def test_an_empty_control_is_sent_as_missing(inside: Any, house: Any) -> None:
+    page = inside.open("financial-risk")
     page.get_by_label("income").fill("")
     page.get_by_label("purpose").select_option(label="(missing)")
     with page.expect_request("**/predict") as asked:
-        begun.ask()
+        inside.ask()
     row = asked.value.post_data_json["inputs"]
     assert row["income"] is None
     assert row["purpose"] is None
     assert row["age"] == example(house, "financial-risk")["age"]
 
 
-def test_half_a_number_is_not_taken_for_a_missing_one(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("financial-risk")
+def test_half_a_number_is_not_taken_for_a_missing_one(inside: Any, house: Any) -> None:
+    page = inside.open("financial-risk")
     page.get_by_label("income").fill("")
     page.get_by_label("income").press_sequentially("1e")
     page.get_by_role("button", name="Ask").click()
     page.wait_for_timeout(200)
     assert page.get_by_label("income").evaluate("e => e.validity.badInput && e === document.activeElement")
-    assert not any(address.endswith("/predict") for address in begun.requests)
+    assert not any(address.endswith("/predict") for address in inside.requests)
 
 
-def test_a_model_of_many_labels_shows_the_selected_ones(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("moods")
+def test_a_model_of_many_labels_shows_the_selected_ones(inside: Any, house: Any) -> None:
+    page = inside.open("moods")
     page.get_by_label("text").fill("gamma number 2")
-    shown = begun.ask().split(" · ")
+    shown = inside.ask().split(" · ")
     output = house.call("POST", "/v1/models/moods/predict", json={"inputs": "gamma number 2"}).json()[
         "outputs"
     ][0]
@@ -235,10 +223,9 @@ def test_a_model_of_many_labels_shows_the_selected_ones(visit: Visits, house: An
     assert page.locator("#answer .chosen").count() == len(shown)
 
 
-def test_a_refused_input_says_which_and_why(visit: Visits, house: Any) -> None:
-    begun = visit(is_refused=True)
-    page = begun.enter(house.keys["app"])
-    begun.open("computer-vision")
+def test_a_refused_input_says_which_and_why(refused: Any, house: Any) -> None:
+    page = refused.enter(house.keys["app"])
+    refused.open("computer-vision")
     page.get_by_label("picture", exact=True).set_input_files(
         {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
@@ -246,7 +233,7 @@ def test_a_refused_input_says_which_and_why(visit: Visits, house: Any) -> None:
     page.get_by_role("button", name="Ask").click()
     page.locator("#question-trouble").wait_for()
     assert "is no PNG, JPEG, GIF, BMP or WebP picture" in page.inner_text("#question-trouble")
-    begun.open("sentiment-analysis")
+    refused.open("sentiment-analysis")
     page.get_by_label("text").fill("x" * 100_001)
     page.get_by_role("button", name="Ask").click()
     page.locator("#question-trouble").wait_for()
@@ -254,11 +241,10 @@ def test_a_refused_input_says_which_and_why(visit: Visits, house: Any) -> None:
     assert page.get_by_label("text").get_attribute("aria-invalid") == "true"
 
 
-def test_the_shown_curl_gives_the_shown_answer(visit: Visits, house: Any, tmp_path: Any, png: Any) -> None:
+def test_the_shown_curl_gives_the_shown_answer(inside: Any, house: Any, tmp_path: Any, png: Any) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    begun = visit()
-    page = begun.enter(house.keys["app"])
+    page = inside.page
     (tmp_path / "it's.png").write_bytes(png(250))
 
     def call() -> str:
@@ -270,23 +256,21 @@ def test_the_shown_curl_gives_the_shown_answer(visit: Visits, house: Any, tmp_pa
         )
         return str(json.loads(told.stdout)["outputs"][0]["label"])
 
-    begun.open("sentiment-analysis")
+    inside.open("sentiment-analysis")
     page.get_by_label("text").fill("It's a 'great' \"thing\" $(exit 1) \\ `x`\n很好")
-    assert call() == begun.ask()
-    begun.open("financial-risk")
-    assert call() == begun.ask()
-    begun.open("computer-vision")
+    assert call() == inside.ask()
+    inside.open("financial-risk")
+    assert call() == inside.ask()
+    inside.open("computer-vision")
     page.get_by_label("picture", exact=True).set_input_files(tmp_path / "it's.png")
-    assert call() == begun.ask() == "bright"
+    assert call() == inside.ask() == "bright"
 
 
-def test_texts_from_models_are_never_run(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["app"])
-    begun.open("vandal")
+def test_texts_from_models_are_never_run(inside: Any, house: Any) -> None:
+    page = inside.open("vandal")
     labels = house.call("GET", "/v1/models/vandal").json()["labels"]
     page.get_by_label("</script>").fill('<img src=x onerror="window.isHacked=1">')
-    shown = begun.ask()
+    shown = inside.ask()
     assert shown in labels
     assert "<" in shown
     assert all(label in page.inner_text("#facts") for label in labels)
@@ -306,10 +290,8 @@ def test_the_policy_holds_even_for_our_own_scripts(visit: Visits, house: Any) ->
     begun.troubles.clear()  # the browser reports what it refused
 
 
-def test_metrics_documents_and_reports_open_with_the_key(visit: Visits, house: Any) -> None:
-    begun = visit()
-    page = begun.enter(house.keys["root"])
-    begun.open("sentiment-analysis")
+def test_metrics_documents_and_reports_open_with_the_key(inside: Any, house: Any) -> None:
+    page = inside.open("sentiment-analysis")
     page.get_by_role("link", name="Metrics").click()
     page.wait_for_selector("#viewer[open]")
     assert "servery_requests_total" in page.inner_text("#viewer-text")
