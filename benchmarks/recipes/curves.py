@@ -82,7 +82,9 @@ def measure(
         "validation": round(scores[task.primary_metric], 4),
         "scores": {name: round(float(value), 4) for name, value in scores.items()},
         "history": [
-            [round(h["seconds"], 1), round(h.get(task.primary_metric, 0.0), 4)] for h in made.history
+            [round(row["seconds"], 1), round(row[task.primary_metric], 4)]
+            for row in made.history
+            if task.primary_metric in row
         ],
     }
 

@@ -72,6 +72,7 @@ def test_a_key_shows_the_models_it_may_use(visit: Visits, house: Any) -> None:
     assert risk.locator(".model-title").inner_text() == "Financial risk 金融风险"
     assert page.locator("[data-model=computer-vision] .sample").is_hidden()
     assert page.locator("#door").is_hidden()
+    assert page.locator("[data-model][aria-current=true] .model-name").all_inner_texts() == [MODELS[0]]
 
 
 def test_the_key_is_kept_in_this_tab_and_nowhere_else(visit: Visits, house: Any) -> None:

@@ -35,6 +35,8 @@ from servery.training.trainer import Trainer
 
 BASELINE_ROWS = 5_000
 """Training rows of the cheap baseline: enough to be hard to beat, few enough to cost seconds."""
+BASELINE_SECONDS = 6.0
+"""Least time of the cheap baseline under a deadline: what torch loads at its first step takes half of it."""
 AFTERWARDS_SHARE = 0.4
 """Share of a deadline kept for what follows the fit: calibration, export, evaluation, report."""
 AFTERWARDS_SECONDS = 15.0
@@ -228,7 +230,7 @@ def _cheap_baseline(
         return None
     rows = np.random.default_rng(plan.seed).permutation(len(parts.train))[:BASELINE_ROWS]
     few = parts.train.take(np.sort(rows))
-    seconds = 0.1 * plan.deadline_seconds if plan.deadline_seconds else 60.0
+    seconds = max(0.1 * plan.deadline_seconds, BASELINE_SECONDS) if plan.deadline_seconds else 60.0
     small = plan.with_changes(recipe=cheap.name, hyperparameters={}, deadline_seconds=seconds)
     progress.say("Baseline", f"{cheap.name} on {len(few):,} rows")
     return make_predictor(small, field, few, parts.validation, threads, Silence())

@@ -161,7 +161,6 @@ class Classification(Task):
         return hub_shape(rows, kinds, is_batch)
 
 
-
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(axis=1, keepdims=True)  # the largest becomes 0: exp cannot overflow
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

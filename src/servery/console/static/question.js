@@ -58,7 +58,7 @@ function drawn({ name, control, below = [], isBroad }, place) {
   const frame = document.createElement("div");
   const label = document.createElement("label");
   control.id = `input-${place}`;
-
+  label.htmlFor = control.id;
   label.textContent = name;
   frame.classList.toggle("broad", Boolean(isBroad));
   frame.append(label, control, ...below);

@@ -85,7 +85,7 @@ function item(model) {
   const title = fields[model.field];
   const other = language === "zh" ? "en" : "zh";
   button.dataset.model = model.id;
-  button.toggleAttribute("aria-current", model.id === chosen);
+  button.ariaCurrent = model.id === chosen ? "true" : null;
   button.addEventListener("click", () => {
     open(model.id);
     if (isNarrow.matches) find("#asked").scrollIntoView();
@@ -103,7 +103,7 @@ function item(model) {
 async function open(id) {
   chosen = id;
   for (const button of document.querySelectorAll("[data-model]")) {
-    button.toggleAttribute("aria-current", button.dataset.model === id);
+    button.ariaCurrent = button.dataset.model === id ? "true" : null;
   }
   find("#asked").hidden = false;
   find("#asked-open").hidden = true;
