@@ -17,7 +17,7 @@ def main() -> None:
         servery.deploy("first", workspace=workspace)
         model = servery.load("first@production", workspace)
         for text in ("slow and rude", "质量很好，下次还来"):
-            print(text, "->", servery.answer_line(model(text).to_list()[0]))
+            print(text, "->", servery.answer_line(model(text)[0]))
 
 
 if __name__ == "__main__":

@@ -4,70 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import html
 import json
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from servery.errors import DeadlineError, InputError, NotReadyError, ServeryError
-from servery.schemas import VERSION, ErrorBody, ModelList, ModelObject, Notice, PredictResponse, Status
+from servery.prediction import Prediction
+from servery.schemas import VERSION, ErrorBody, ModelList, ModelObject, PredictResponse, Status
 from servery.settings import Settings
 
-DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 RETRIED = (429, 503)
 LONGEST_PAUSE_SECONDS = 10.0
 
 Message = TypeVar("Message")
-
-
-@dataclass(frozen=True)
-class Prediction(Sequence[dict[str, Any]]):
-    """The answers, one an input, like a list; with what they cost and what to know about them.
-
-    Attributes:
-        outputs: The answers.
-        model: The version that answered, "name@3".
-        task: The Hub's name of the task.
-        usage: The model's own unit to how many, and "compute_seconds".
-        warnings: What to know about the answers.
-        id: Id of the request, for questions to the operator.
-    """
-
-    outputs: list[dict[str, Any]]
-    model: str = ""
-    task: str = ""
-    usage: dict[str, float] = field(default_factory=dict)
-    warnings: list[Notice] = field(default_factory=list)
-    id: str = ""
-
-    @overload
-    def __getitem__(self, place: int) -> dict[str, Any]: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
-
-    def __getitem__(self, place: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        return self.outputs[place]
-
-    def __len__(self) -> int:
-        return len(self.outputs)
-
-    def _repr_html_(self) -> str:
-        notes = "".join(f"<p>&#9888; {html.escape(notice.message)}</p>" for notice in self.warnings)
-        rows = "".join(f"<tr><td>{i}</td><td>{_html(o)}</td></tr>" for i, o in enumerate(self.outputs[:100]))
-        return (
-            f"<p><b>{html.escape(self.model)}</b> &middot; {html.escape(self.task)}</p>{notes}"
-            f"<table><tr><th>input</th><th>answer</th></tr>{rows}</table>"
-        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +48,7 @@ class _Core:
     def __init__(
         self, base_url: str | None, api_key: str | None, timeout_seconds: float, retries: int
     ) -> None:
-        self.base_url = (base_url or os.environ.get("SERVERY_BASE_URL") or DEFAULT_BASE_URL).rstrip("/")
+        self.base_url = (base_url or os.environ.get("SERVERY_BASE_URL") or _local_url()).rstrip("/")
         self.retries = retries
         self.options: dict[str, Any] = {
             "base_url": self.base_url,
@@ -155,7 +113,7 @@ class Client:
     """Asks a server.
 
     Args:
-        base_url: Where it is; None takes SERVERY_BASE_URL, else http://127.0.0.1:8000.
+        base_url: Where it is; None takes SERVERY_BASE_URL, else the address this machine's settings name.
         api_key: None takes SERVERY_API_KEY, else the admin key of this machine's data home, if it can be read.
         timeout_seconds: Longest wait for one answer.
         retries: How often a call is sent again when the server is busy (429, 503) and says when.
@@ -352,6 +310,11 @@ def _authorization(api_key: str | None) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
+def _local_url() -> str:
+    settings = Settings()
+    return f"http://{settings.host}:{settings.port}"
+
+
 def _local_key() -> str | None:
     try:
         return Settings().admin_key_file.read_text(encoding="ascii").strip()
@@ -414,10 +377,3 @@ def _labels(prediction: Prediction) -> list[dict[str, Any]]:
 
 def _best_labels(prediction: Prediction) -> list[str]:
     return [output["label"] for output in prediction]
-
-
-def _html(output: Mapping[str, Any]) -> str:
-    labels = output.get("labels") or []
-    if not labels:
-        return f"<code>{html.escape(json.dumps(output, ensure_ascii=False)[:1000])}</code>"
-    return "<br>".join(f"{html.escape(str(p['label']))} {p['score']:.3f}" for p in labels[:10])

@@ -67,6 +67,13 @@ class ModelObject(msgspec.Struct, frozen=True):
         id: Its name.
         created: When the version was registered, seconds since 1970.
         version: The version that answers to this id, as a number.
+        digest: sha256 of its manifest, and by it of every file.
+        field: The application field.
+        recipe: How it was learned.
+        aliases: Alias to the number of the version it points at.
+        versions: The numbers of all versions of this name.
+        metrics: What it is worth on its test part: name to value and 95 % interval.
+        labels: What it can answer; filled where one model is asked for.
         task: Our name of the task; `hub_task` is the Hub's.
         state: "ready", "loading", "failed" or "cold" (brought up on first use).
         is_sample: Whether it learned from a field's generated sample and no real data.

@@ -117,7 +117,8 @@ class Gateway:
             finally:
                 self.in_flight -= 1
         except ServeryError as error:
-            if error.http_status >= 500:
+            # A probe that asks too early is told so; that is no event.
+            if error.http_status >= 500 and not isinstance(error, NotReadyError):
                 log.warning("request failed", request_id=request.id, code=error.code, **request.notes)
             return _error_response(error, request)
         except asyncio.CancelledError:

@@ -37,6 +37,7 @@ INPUTS_SCHEMA: dict[str, Any] = {
     "anyOf": [*_VALUE["anyOf"], {"type": "array", "minItems": 1, "maxItems": MOST_VALUES, "items": _VALUE}]
 }
 PARAMETERS_SCHEMA: dict[str, Any] = {
+    "description": "What the task lets you ask, e.g. top_k; the model's own document says which.",
     "type": "object",
     "maxProperties": 100,
     "additionalProperties": {
@@ -46,12 +47,13 @@ PARAMETERS_SCHEMA: dict[str, Any] = {
         "maximum": 1e300,
     },
 }
+EXAMPLE = {"inputs": "The staff were friendly and the room was spotless."}
 REFERENCE = "#/components/schemas/{name}"
 
 
 def server_document(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the document of a whole server."""
-    routes = list(routes)
+    routes = [route for route in routes if route.tags]  # pages and their files are no API
     structs = [s for route in routes for s in (route.request, route.response) if isinstance(s, type)]
     wanted = list(dict.fromkeys([*structs, ErrorBody]))
     schemas, components = msgspec.json.schema_components(wanted, ref_template=REFERENCE)

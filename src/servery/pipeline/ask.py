@@ -49,7 +49,7 @@ def ask(
         except (NotReadyError, ModelNotFoundError):
             # No server, or another home's server: the model is here all the same.
             pass
-    return load(reference, workspace)(readable, **dict(parameters or {})).to_list()
+    return list(load(reference, workspace)(readable, **dict(parameters or {})))
 
 
 def is_serving(settings: Settings) -> bool:

@@ -56,7 +56,7 @@ def _answers(model: Model, dataset: Dataset, parameters: dict[str, Any]) -> Iter
         examples = [{name: dataset[name][row] for name in names} for row in rows]
         lines = [int(dataset.line_numbers[row]) for row in rows]
         try:
-            answers = model.answer(examples, parameters).to_list()
+            answers = model.answer(examples, parameters)
             yield from ({"line": line, "answer": a} for line, a in zip(lines, answers, strict=True))
         except ServeryError:
             for line, example in zip(lines, examples, strict=True):
@@ -65,6 +65,6 @@ def _answers(model: Model, dataset: Dataset, parameters: dict[str, Any]) -> Iter
 
 def _one(model: Model, line: int, example: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"line": line, "answer": model.answer([example], parameters).to_list()[0]}
+        return {"line": line, "answer": model.answer([example], parameters)[0]}
     except ServeryError as error:
         return {"line": line, "error": {"code": error.code, "message": error.message}}

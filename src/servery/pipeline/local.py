@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,8 @@ import msgspec
 from servery.errors import InputError
 from servery.models.predictor import Predictor
 from servery.pipeline.workspace import Workspace
+from servery.prediction import Prediction
 from servery.tasks.form import Example, form_for
-from servery.tasks.task import Answer
-
-
-class Answers(Sequence[Answer]):
-    """Answers in the order of their inputs; shows itself as a table in a notebook."""
-
-    def __init__(self, answers: Sequence[Answer]) -> None:
-        self._answers = list(answers)
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._answers[index]
-
-    def __iter__(self) -> Iterator[Answer]:
-        return iter(self._answers)
-
-    def __repr__(self) -> str:
-        return "\n".join(repr(answer) for answer in self._answers)
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """Return the answers as plain JSON types."""
-        plain: list[dict[str, Any]] = msgspec.to_builtins(self._answers)
-        return plain
-
-    def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{html.escape(repr(answer))}</td></tr>" for answer in self._answers)
-        return f"<table>{rows}</table>"
 
 
 class Model:
@@ -52,7 +23,7 @@ class Model:
         self.predictor = predictor
         self._form = form_for(predictor.signature.kinds)
 
-    def __call__(self, inputs: Any, **parameters: Any) -> Answers:
+    def __call__(self, inputs: Any, **parameters: Any) -> Prediction:
         """Answer one input or a list of them.
 
         Args:
@@ -64,7 +35,7 @@ class Model:
         """
         return self.answer(self._examples(inputs), parameters)
 
-    def answer(self, examples: Sequence[Example], parameters: dict[str, Any]) -> Answers:
+    def answer(self, examples: Sequence[Example], parameters: dict[str, Any]) -> Prediction:
         """Answer examples that are already read, in batches of like sizes.
 
         Raises:
@@ -74,7 +45,13 @@ class Model:
             asked = msgspec.convert(parameters, self.predictor.task.parameters)
         except msgspec.ValidationError as error:
             raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
-        return Answers(self.predictor.decode(self.predictor.outputs(examples), asked))
+        answers = self.predictor.decode(self.predictor.outputs(examples), asked)
+        return Prediction(
+            outputs=msgspec.to_builtins(answers),
+            model=self.reference,
+            task=self.predictor.task.hub_name(self.predictor.signature.kinds),
+            usage={self.predictor.task.unit: float(len(examples))},
+        )
 
     def _examples(self, inputs: Any) -> list[Example]:
         signature = self.predictor.signature

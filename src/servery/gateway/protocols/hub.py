@@ -10,7 +10,7 @@ from typing import Any
 
 from servery.errors import InputError
 from servery.gateway.message import Request, Response
-from servery.gateway.openapi import INPUTS_SCHEMA, PARAMETERS_SCHEMA
+from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA
 from servery.gateway.prediction import Asked, Predicted, asked_bytes, asked_json, is_json, predict, read_json
 from servery.gateway.route import Permission, Route
 from servery.serving.replica import Replica
@@ -69,13 +69,14 @@ ROUTES = (
             "type": "object",
             "properties": {
                 "inputs": INPUTS_SCHEMA,
-                "table": INPUTS_SCHEMA,
+                "table": {**INPUTS_SCHEMA, "description": "Columns of values: {column: [values]}."},
                 "parameters": PARAMETERS_SCHEMA,
-                "options": PARAMETERS_SCHEMA,
+                "options": {**PARAMETERS_SCHEMA, "description": "Accepted, and without effect."},
             },
             "additionalProperties": False,
         },
-        response={},
-        tags=("predictions",),
+        response={"description": "The Hub's shape of this task's answer."},
+        example=EXAMPLE,
+        tags=("hub",),
     ),
 )

@@ -10,7 +10,7 @@ import msgspec
 
 from servery.errors import InputError
 from servery.gateway.message import Request, Response
-from servery.gateway.openapi import INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
+from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
 from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
 from servery.gateway.route import Permission, Route
 from servery.registry.registry import Registry
@@ -151,6 +151,7 @@ ROUTES = (
             "additionalProperties": False,
         },
         response=PredictResponse,
+        example=EXAMPLE,
         tags=("predictions",),
     ),
 )
