@@ -100,10 +100,10 @@ def advise(plan: Plan, workspace: Workspace | None = None) -> tuple[Advice, Plan
 
 
 def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int) -> Advice:
-    """Choose among the field's recipes the largest that fits the data and the time.
+    """Choose the field's own first choice if it is in time, else the largest of the smaller ones that is.
 
-    Recipes are ordered from small to large. A network needs rows to be worth its time: with under 2,000 rows
-    of text or a table the smallest recipes win (the learning curves in docs/benchmarks.md show where they cross).
+    A field's `starter_recipe` is the one that its learning curves in docs/benchmarks.md favour; what it would cost on
+    this data and this machine is estimated first. Without a deadline the limit is `COMFORTABLE_SECONDS`.
     """
     form, task = form_of(dataset), task_for(field, dataset)
     candidates = tuple(
@@ -112,9 +112,7 @@ def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int
         if task.name in (recipe := find_recipe(choice.name, form)).tasks
     )
     limit = deadline_seconds or COMFORTABLE_SECONDS
-    preferred = _preferred(field, candidates, len(dataset))
-    in_time = [c for c in preferred if c.cost.seconds <= limit] or [candidates[0]]
-    chosen = in_time[0]
+    chosen = _first_in_time(field, candidates, limit)
     return Advice(chosen, candidates, _reason(chosen, len(dataset), limit, bool(deadline_seconds)))
 
 
@@ -130,9 +128,11 @@ def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     )
 
 
-def _preferred(field: Field, candidates: tuple[Candidate, ...], rows: int) -> list[Candidate]:
-    starter = [c for c in candidates if c.recipe.name == field.starter_recipe]
-    return starter + [c for c in candidates if c not in starter]
+def _first_in_time(field: Field, candidates: tuple[Candidate, ...], limit: float) -> Candidate:
+    names = [candidate.recipe.name for candidate in candidates]
+    first = names.index(field.starter_recipe) if field.starter_recipe in names else 0
+    smaller = reversed(candidates[: first + 1])
+    return next((c for c in smaller if c.cost.seconds <= limit), candidates[0])
 
 
 def _reason(chosen: Candidate, rows: int, limit: float, is_asked: bool) -> str:
