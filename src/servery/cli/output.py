@@ -21,8 +21,10 @@ def print_json(value: Any) -> None:
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
     """Print headed lines, the headings in one column."""
-    for heading, text in facts:
-        print(f"{heading:<{HEADING_WIDTH}}{text}")
+    lines = list(facts)
+    width = max([HEADING_WIDTH, *(len(heading) + 2 for heading, _ in lines)])
+    for heading, text in lines:
+        print(f"{heading:<{width}}{text}".rstrip())
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -78,13 +80,13 @@ class TerminalProgress:
         share = min(done / total, 1.0) if total else 0.0
         if self._is_terminal:
             bar = "#" * round(share * 24)
-            sys.stderr.write(f"\r\x1b[2K{stage:<{HEADING_WIDTH}}[{bar:<24}] {share:4.0%}  {note}")
+            sys.stderr.write(f"\r\x1b[2K{_headed(stage)}[{bar:<24}] {share:4.0%}  {note}")
             self._has_bar = True
             if share >= 1.0:
                 self._end_bar()
         elif time.monotonic() - self._last_line_at > 10.0 or share >= 1.0:
             self._last_line_at = time.monotonic()
-            sys.stderr.write(f"{stage:<{HEADING_WIDTH}}{share:4.0%}  {note}\n")
+            sys.stderr.write(f"{_headed(stage)}{share:4.0%}  {note}\n")
         sys.stderr.flush()
 
     def say(self, heading: str, text: str) -> None:
@@ -92,13 +94,17 @@ class TerminalProgress:
         if self._is_quiet:
             return
         self._end_bar()
-        sys.stderr.write(f"{heading:<{HEADING_WIDTH}}{text}\n")
+        sys.stderr.write(f"{_headed(heading)}{text}\n")
         sys.stderr.flush()
 
     def _end_bar(self) -> None:
         if self._has_bar:
             sys.stderr.write("\n")
             self._has_bar = False
+
+
+def _headed(heading: str) -> str:
+    return f"{heading:<{HEADING_WIDTH - 1}} "
 
 
 def short_metrics(metrics: Mapping[str, Any], primary: str = "macro_f1") -> str:

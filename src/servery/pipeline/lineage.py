@@ -1,4 +1,4 @@
-"""Where a version comes from: the data's fingerprint, the code's version and the environment it was made in."""
+"""Where a version comes from and what it is worth, as its report and its manifest tell it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,55 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from servery.data.dataset import Dataset
+from servery.data.splits import Split
+from servery.evaluation.evaluation import Evaluation
+from servery.fields._field import Field
 from servery.pipeline.plan import Plan
 
 PACKAGES = ("servery", "torch", "numpy", "scikit-learn", "lightgbm", "onnxruntime", "tokenizers", "pillow")
+
+
+def facts_of(plan: Plan, field: Field, dataset: Dataset, parts: Split) -> dict[str, Any]:
+    """Return what a report tells besides the figures: lineage, split, limits of use."""
+    return {
+        "name": plan.name,
+        "field": field.name,
+        "field_title": dict(field.title),
+        "limits_of_use": field.limits_of_use,
+        "is_sample": dataset.source.is_sample,
+        "split": {
+            "policy": parts.policy,
+            "reason": parts.reason,
+            "notes": list(parts.notes),
+            "dropped": dict(parts.dropped),
+            "train": len(parts.train),
+            "validation": len(parts.validation),
+            "test": len(parts.test),
+        },
+        "plan": plan.to_toml(),
+        "lineage": lineage_of(dataset, plan),
+        "environment": environment(),
+    }
+
+
+def manifest_facts(
+    plan: Plan, evaluation: Evaluation, facts: dict[str, Any], seconds: float
+) -> dict[str, Any]:
+    """Return what the manifest says of a version."""
+    return {
+        "task": plan.task,
+        "field": plan.field,
+        "recipe": plan.recipe,
+        "plan": facts["plan"],
+        "metrics": evaluation.summary(),
+        "lineage": {
+            **facts["lineage"],
+            "environment": facts["environment"],
+            "training_seconds": round(seconds, 2),
+            "is_trustworthy": evaluation.is_trustworthy,
+            "verdict": evaluation.verdict,
+        },
+    }
 
 
 def lineage_of(dataset: Dataset, plan: Plan) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from servery.data.checks import check
@@ -14,9 +13,11 @@ from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluate import Evaluation
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
+from servery.pipeline.fit import Means, calibrated, fit
+from servery.pipeline.lineage import facts_of
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import open_data, read_for
-from servery.pipeline.train import facts_of, make_predictor, parts_of
+from servery.pipeline.train import parts_of, threads_for
 from servery.pipeline.workspace import Workspace
 from servery.progress import Progress, Silence
 
@@ -76,11 +77,11 @@ def cross_validate(
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     version = workspace.registry.resolve(reference)
     plan = Plan.read(version.folder / "plan.toml")
-    field, dataset = find_field(plan.field), _same_data(plan, workspace, version.lineage)
-    threads = plan.threads or workspace.settings.training_threads or os.cpu_count() or 1
+    dataset = _same_data(plan, workspace, version.lineage)
+    means = Means(threads_for(plan, workspace), plan.deadline_seconds or None, None, progress)
 
     def make(train_part: Dataset, validation: Dataset) -> Predictor:
-        return make_predictor(plan, field, train_part, validation, threads, progress)
+        return calibrated(fit(plan, train_part, validation, means).predictor, validation)
 
     return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
 
