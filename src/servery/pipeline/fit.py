@@ -1,0 +1,107 @@
+"""From parts of a data set to a calibrated predictor, with a plan's recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from servery.data.dataset import Dataset
+from servery.data.splits import Split
+from servery.fields._field import Field
+from servery.models.predictor import Predictor
+from servery.models.recipe import Budget, Hyperparameters, Made, Recipe, Work, find_recipe
+from servery.optimize.export import export_to_onnx
+from servery.pipeline.advice import form_of
+from servery.pipeline.plan import Plan
+from servery.progress import Progress, Silence
+from servery.tasks.form import form_for
+from servery.tasks.task import find_task
+from servery.training.trainer import Trainer
+
+BASELINE_ROWS = 5_000
+"""Training rows of the cheap baseline: enough to be hard to beat, few enough to cost seconds."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a fit may use.
+
+    Attributes:
+        threads: CPU threads.
+        seconds: Wall-clock limit; None for none.
+        folder: Where checkpoints go; None for none.
+        progress: Hears the news.
+    """
+
+    threads: int
+    seconds: float | None
+    folder: Path | None
+    progress: Progress
+
+
+def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
+    """Learn with the plan's recipe; the result is not calibrated yet.
+
+    Raises:
+        DataError: A hyperparameter is unknown or of the wrong type, or the data does not fit the recipe.
+        InterruptedTrainingError: A signal stopped it; its state is saved in the folder.
+    """
+    recipe = find_recipe(plan.recipe, form_of(train))
+    work = _work(plan, recipe, train, validation, means)
+    cost = recipe.cost(train, work.hyperparameters, means.threads)
+    memory_mb = cost.memory_bytes / 2**20
+    means.progress.say("Estimate", f"about {cost.seconds:.0f} s, {memory_mb:.0f} MB ({cost.reason})")
+    return recipe.make(work)
+
+
+def calibrated(predictor: Predictor, validation: Dataset) -> Predictor:
+    """Return the predictor with scores that can be believed, fitted on the validation part."""
+    targets = predictor.task.encode_targets(validation, predictor.signature.labels)
+    outputs = predictor.outputs(list(validation.examples()))
+    return predictor.calibrated(predictor.task.calibrate(targets, outputs))
+
+
+def finished(predictor: Predictor, validation: Dataset, wants_export: bool, has_time: bool) -> Predictor:
+    """Return the predictor as it will answer: exported if that agrees, with an example, calibrated."""
+    if wants_export and has_time:
+        predictor = export_to_onnx(predictor, validation)
+    elif wants_export:
+        reason = f"{predictor.runtime_reason}; the deadline left no time for an export"
+        predictor = replace(predictor, runtime_reason=reason)
+    form = form_for(predictor.signature.kinds)
+    example = form.to_json(validation.example(0), predictor.signature.inputs)
+    signature = replace(predictor.signature, example=example)
+    return calibrated(replace(predictor, signature=signature), validation)
+
+
+def cheap_baseline(plan: Plan, field: Field, parts: Split, means: Means) -> Predictor | None:
+    """Return the field's smallest recipe fitted on few rows; None where that is the plan's own recipe."""
+    cheap = field.recipes[0].name
+    if cheap == plan.recipe:
+        return None
+    rows = np.random.default_rng(plan.seed).permutation(len(parts.train))[:BASELINE_ROWS]
+    few = parts.train.take(np.sort(rows))
+    means.progress.say("Baseline", f"{cheap} on {len(few):,} rows")
+    small = plan.with_changes(recipe=cheap, hyperparameters={})
+    made = fit(small, few, parts.validation, replace(means, progress=Silence()))
+    return calibrated(made.predictor, parts.validation)
+
+
+def _work(plan: Plan, recipe: Recipe, train: Dataset, validation: Dataset, means: Means) -> Work:
+    asked = {name: recipe.checked(name, value) for name, value in plan.hyperparameters.items()}
+    hyperparameters: Hyperparameters = {**recipe.defaults, **asked}
+    budget = Budget(means.seconds, means.threads)
+    identity = means.folder.name if means.folder else ""
+    return Work(
+        task=find_task(plan.task),
+        field=plan.field,
+        train=train,
+        validation=validation,
+        hyperparameters=hyperparameters,
+        seed=plan.seed,
+        budget=budget,
+        loop=Trainer(means.folder, plan.seed, budget, means.progress, identity=identity),
+        progress=means.progress,
+    )
