@@ -45,7 +45,8 @@ demo: .venv/.installed ## from data to an answer in a minute, in a throw-away da
 	$(BIN)/python examples/quickstart.py
 
 bench: .venv/.installed-dev ## the benchmarks; the recipes' curves need SERVERY_DATA
-	$(BIN)/python benchmarks/training/overhead.py
+	$(TEST_THREADS) $(BIN)/python benchmarks/training/overhead.py
+	$(TEST_THREADS) $(BIN)/python benchmarks/serving/hot_swap.py
 	test -z "$$SERVERY_DATA" || $(BIN)/python benchmarks/recipes/curves.py
 
 clean:
