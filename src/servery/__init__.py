@@ -24,6 +24,7 @@ _FACE = {
     "answer_line": "servery.pipeline.ask",
     "ask": "servery.pipeline.ask",
     "check_data": "servery.pipeline.inspect_data",
+    "checked_scopes": "servery.gateway.access",
     "child_environment": "servery.console.server",
     "cross_validate": "servery.pipeline.reevaluate",
     "deploy": "servery.pipeline.deploy",
@@ -41,6 +42,10 @@ _FACE = {
 __all__ = ["__version__", *sorted(_FACE)]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name not in _FACE:
         raise AttributeError(f"module 'servery' has no attribute {name!r}")
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     from servery.console.server import serve as serve
     from servery.fields._field import Field as Field
     from servery.fields._field import all_fields as all_fields
+    from servery.gateway.access import checked_scopes as checked_scopes
     from servery.pipeline.advice import Advice as Advice
     from servery.pipeline.advice import advise as advise
     from servery.pipeline.ask import answer_line as answer_line

@@ -2,11 +2,13 @@
 
 ServeryError                      internal                 500
 ├── DataError                     data.invalid             422   the data set is wrong
+│   ├── DataNotFoundError         data.not_found           404   no such file
 │   ├── ColumnNotFoundError       data.column_not_found    422
 │   ├── BadRowsError              data.bad_rows            422
 │   ├── EmptyDataError            data.empty               422
 │   └── UntrustworthyError        data.untrustworthy       409   a leak is suspected
 ├── InputError                    input.invalid            422   one request is wrong
+│   ├── UsageError                usage                    400   the command line was used wrongly
 │   ├── MalformedError            input.malformed          400
 │   ├── TooLongError              input.too_long           422
 │   ├── TooLargeError             input.too_large          413
@@ -94,6 +96,14 @@ class DataError(ServeryError):
     kind = "invalid_request_error"
 
 
+class DataNotFoundError(DataError):
+    """There is no file or folder of that name."""
+
+    code = "data.not_found"
+    http_status = 404
+    exit_code = 5
+
+
 class ColumnNotFoundError(DataError):
     """A named column is not in the data."""
 
@@ -126,6 +136,14 @@ class InputError(ServeryError):
     http_status = 422
     exit_code = 7
     kind = "invalid_request_error"
+
+
+class UsageError(InputError):
+    """An option of the command line is missing or cannot be read."""
+
+    code = "usage"
+    http_status = 400
+    exit_code = 2
 
 
 class MalformedError(InputError):

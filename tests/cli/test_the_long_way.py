@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -74,7 +76,10 @@ def test_a_batch_keeps_line_numbers_and_reports_bad_rows(
 ) -> None:
     path = tmp_path / "batch.csv"
     path.write_text("review,shop\nslow and rude,a\na,b,c\nvery friendly staff,b\n", encoding="utf-8")
-    lines = [json.loads(line) for line in servery("run", trained, "--batch", str(path)).stdout.splitlines()]
+    lines = [
+        json.loads(line)
+        for line in servery("run", trained, "--batch", str(path), status=7).stdout.splitlines()
+    ]
     assert {line["line"] for line in lines if "answer" in line} == {2, 4}
     assert {line["line"] for line in lines if "error" in line} == {3}
 
@@ -152,7 +157,37 @@ def test_doctor_finds_the_house_in_order(servery: Run) -> None:
     ("words", "status", "said"),
     [
         (["train", "--field", "sentimental", "--data", "sample", "--name", "a"], 5, "sentiment-analysis"),
-        (["train", "--field", "sentiment-analysis", "--name", "a"], 7, "--data"),
+        (["train", "--field", "sentiment-analysis", "--name", "a"], 2, "--data"),
+        (["train", "--field", "sentiment-analysis", "--data", "sample", "--name", "../a"], 7, "../a"),
+        (
+            ["train", "--field", "computer-vision", "--data", "CSV", "--target", "label", "--name", "a"],
+            7,
+            "text",
+        ),
+        (
+            [
+                "train",
+                "--field",
+                "sentiment-analysis",
+                "--data",
+                "sample",
+                "--name",
+                "a",
+                "--deadline",
+                "10x",
+            ],
+            2,
+            "10x",
+        ),
+        (
+            ["train", "--field", "sentiment-analysis", "--data", "sample", "--name", "a", "--seed", "-1"],
+            7,
+            "seed",
+        ),
+        (["keys", "create", "bob", "--scope", "fly"], 7, "models:read"),
+        (["report", "reviews", "--output", "/no/such/folder/x.html"], 1, "cannot be written"),
+        (["remove", "reviews"], 2, "reviews@1"),
+        (["run", "reviews", "x", "--batch", "CSV"], 2, "--batch"),
         (
             ["train", "--field", "sentiment-analysis", "--data", "nothing.csv", "--name", "a"],
             5,
@@ -164,10 +199,16 @@ def test_doctor_finds_the_house_in_order(servery: Run) -> None:
     ],
 )
 def test_a_mistake_gets_one_paragraph_and_no_traceback(
-    servery: Run, words: list[str], status: int, said: str
+    servery: Run, trained: str, reviews: Path, words: list[str], status: int, said: str
 ) -> None:
-    result = servery(*words, status=status)
+    result = servery(*[str(reviews) if word == "CSV" else word for word in words], status=status)
     assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(servery: Run, trained: str) -> None:
+    words = f"{sys.executable} -m servery.cli.main fields --json | head -1"
+    result = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
     assert "Traceback" not in result.stderr
 
 

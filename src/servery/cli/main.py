@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import traceback
 from typing import Annotated
@@ -51,22 +52,33 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with the documented exit code.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 4 not allowed, 5 not found, 6 quota or conflict,
-    7 the data or input is wrong, 130 interrupted.
+    7 the data or input is wrong, 130 interrupted, 141 nobody reads the output.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    try:
+        _run(words)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has enough; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _run(words: list[str]) -> None:
     try:
         app(words)
     except ServeryError as error:
         _show_traceback()
         print_error(error, as_json="--json" in words)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except BrokenPipeError:
+        raise
     except Exception as error:
         _show_traceback()
         unexpected = ServeryError(
             f"Something unexpected happened: {type(error).__name__}: {error}",
-            hint=f"servery --debug {' '.join(words)}",
+            hint=f"servery --debug {shlex.join(words)}",
         )
         print_error(unexpected, as_json="--json" in words)
         sys.exit(1)

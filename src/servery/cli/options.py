@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from servery.errors import InputError
+from servery.errors import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 Reference = Annotated[str, typer.Argument(help="name, name@3 or name@alias")]
@@ -23,5 +23,22 @@ def seconds(text: str) -> float:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
     if not match:
-        raise InputError(f"{text!r} is no duration; write 90s, 10m or 1.5h.", param="--deadline")
+        raise UsageError(f"{text!r} is no duration; write 90s, 10m or 1.5h.")
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def pairs(words: list[str] | None, option: str) -> dict[str, str]:
+    """Read a repeatable option of the form name=value.
+
+    >>> pairs(["date=time", "id=group"], "--role")
+    {'date': 'time', 'id': 'group'}
+    """
+    found = {}
+    for word in words or []:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise UsageError(
+                f"{word!r} is not of the form name=value.", hint=f"{option} name=value", param=option
+            )
+        found[name.strip()] = value.strip()
+    return found

@@ -14,7 +14,7 @@ from servery.data.parquet_files import read_parquet
 from servery.data.parts import join_parts, part_of
 from servery.data.picture_folders import read_picture_folder
 from servery.data.raw_table import RawTable
-from servery.errors import DataError
+from servery.errors import DataError, DataNotFoundError
 
 _READERS: dict[str, Callable[[Path], RawTable]] = {
     ".csv": read_delimited,
@@ -61,7 +61,7 @@ def read_raw(path: Path) -> RawTable:
     if path.is_dir():
         return _read_folder(path)
     if not path.exists():
-        raise DataError(f"There is no file {path}.", hint=_neighbours(path), param="data")
+        raise DataNotFoundError(f"There is no file {path}.", hint=_neighbours(path), param="data")
     ending = _ending(path)
     if not ending:
         raise DataError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from servery.errors import ForbiddenError, NotReadyError, StorageError, UnauthenticatedError
+from servery.errors import ForbiddenError, InputError, NotReadyError, StorageError, UnauthenticatedError
 from servery.gateway.route import Permission
 from servery.registry.keys import ADMIN_SCOPE, KeyRecord, Keys
 
@@ -85,6 +85,26 @@ def check(key: KeyRecord, permission: Permission, model: str | None) -> None:
             f"The key {key.name!r} may not do this: it needs the scope {permission.value!r}.",
             hint=f"servery keys create NAME --scope {permission.value}",
         )
+
+
+def checked_scopes(scopes: Sequence[str]) -> list[str]:
+    """Return scopes that some route asks for; a comma separates several.
+
+    Raises:
+        InputError: One is unknown.
+
+    >>> checked_scopes(["predict:reviews,models:read"])
+    ['predict:reviews', 'models:read']
+    """
+    known = [permission.value for permission in Permission if permission is not Permission.PUBLIC]
+    asked = [scope.strip() for text in scopes for scope in text.split(",") if scope.strip()]
+    for scope in asked:
+        is_of_a_model = scope.startswith(f"{Permission.PREDICT}:")
+        if scope not in known and not is_of_a_model:
+            raise InputError(
+                f"There is no scope {scope!r}. Known: {', '.join(known)}, predict:MODEL.", param="scopes"
+            )
+    return asked
 
 
 def _secret(headers: Mapping[bytes, bytes]) -> bytes | None:

@@ -154,6 +154,8 @@ class Recipe(ABC):
     tasks: ClassVar[frozenset[str]]
     defaults: ClassVar[Mapping[str, Any]]
     """Every hyperparameter with its default."""
+    can_stop_early: ClassVar[bool] = True
+    """Whether `make` keeps its deadline by itself; if not, it is given only as many rows as its estimate allows."""
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     """Hyperparameter to the values worth trying."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from servery.data.dataset import Dataset
 from servery.errors import DataError
-from servery.fields._field import Field, find_field
+from servery.fields._field import Field, all_fields, find_field
 from servery.models.recipe import Cost, Recipe, find_recipe
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import read_for
@@ -82,6 +82,23 @@ def form_of(dataset: Dataset) -> str:
     return form_for(dataset.input_kinds).name
 
 
+def check_form(field: Field, dataset: Dataset) -> None:
+    """Refuse inputs that are not what the field reads.
+
+    Raises:
+        DataError: Text was brought to a field of pictures, or the like.
+    """
+    form = form_of(dataset)
+    if form != field.form:
+        columns = ", ".join(f"{column.kind} {column.name!r}" for column in dataset.inputs[:4])
+        fitting = [other.name for other in all_fields().values() if other.form == form]
+        raise DataError(
+            f"{field.name} reads {field.form} inputs, but {dataset.source.name} brings {form}: {columns}.",
+            hint=f"--field {fitting[0]}" if fitting else None,
+            param="field",
+        )
+
+
 def advise(plan: Plan, workspace: Workspace | None = None) -> tuple[Advice, Plan]:
     """Choose how to learn what a plan asks for, and return the choice with the completed plan.
 
@@ -105,7 +122,8 @@ def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int
     A field's `starter_recipe` is the one that its learning curves in docs/benchmarks.md favour; what it would cost on
     this data and this machine is estimated first. Without a deadline the limit is `COMFORTABLE_SECONDS`.
     """
-    form, task = form_of(dataset), task_for(field, dataset)
+    check_form(field, dataset)
+    form, task = field.form, task_for(field, dataset)
     candidates = tuple(
         Candidate(recipe, recipe.cost(dataset, recipe.defaults, threads), choice.note)
         for choice in field.recipes
@@ -118,9 +136,12 @@ def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int
 
 def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     """Fill in what the plan leaves open: task, recipe and reason."""
+    check_form(field, dataset)
     task = task_for(field, dataset, plan.task)
     if plan.recipe:
-        recipe = find_recipe(plan.recipe, form_of(dataset))
+        recipe = find_recipe(plan.recipe, field.form)
+        for name, value in plan.hyperparameters.items():
+            recipe.checked(name, value)
         return plan.with_changes(task=task.name, target=dataset.target.name, recipe=recipe.name)
     advice = choose(field, dataset, plan.deadline_seconds, threads)
     return plan.with_changes(
@@ -137,7 +158,8 @@ def _first_in_time(field: Field, candidates: tuple[Candidate, ...], limit: float
 
 def _reason(chosen: Candidate, rows: int, limit: float, is_asked: bool) -> str:
     time = f"the deadline of {limit:.0f} s" if is_asked else f"{limit / 60:.0f} minutes"
+    fits = f"within {time}" if chosen.cost.seconds <= limit else f"longer than {time}, but nothing is quicker"
     return (
         f"{chosen.recipe.name}: {chosen.note}; {rows:,} rows, expected {chosen.cost.seconds:.0f} s "
-        f"({chosen.cost.reason}), within {time}"
+        f"({chosen.cost.reason}), {fits}"
     )

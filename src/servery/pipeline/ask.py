@@ -17,6 +17,8 @@ from servery.pipeline.local import load
 from servery.pipeline.workspace import Workspace
 from servery.settings import Settings
 
+LONGEST_PATH = 4096
+
 
 def ask(
     reference: str,
@@ -78,6 +80,10 @@ def _signature(folder: Path) -> Signature:
 
 def _readable(inputs: Any, signature: Signature) -> Any:
     if Kind.IMAGE in signature.kinds:
+        if isinstance(inputs, str) and len(inputs) < LONGEST_PATH and Path(inputs).is_file():
+            raise InputError(
+                f"{inputs} is a file; its name alone is no picture.", hint=f"@{inputs}", param="input"
+            )
         return inputs
     text = inputs.decode("utf-8", errors="replace").strip() if isinstance(inputs, bytes) else inputs
     if Kind.TEXT in signature.kinds or not isinstance(text, str):

@@ -48,6 +48,11 @@ class Deadline:
         return max(self.seconds - kept - self.spent_seconds, 1.0)
 
     @property
+    def is_missed(self) -> bool:
+        """Whether more than the deadline and a twentieth of it has passed."""
+        return bool(self.seconds) and self.spent_seconds > 1.05 * self.seconds
+
+    @property
     def allows_export(self) -> bool:
         """Whether an export begun now would be done in time."""
         return not self.seconds or self.seconds - self.spent_seconds > EXPORT_SECONDS

@@ -22,6 +22,8 @@ from servery.training.trainer import Trainer
 
 BASELINE_ROWS = 5_000
 """Training rows of the cheap baseline: enough to be hard to beat, few enough to cost seconds."""
+LEAST_ROWS = 1_000
+"""Fewer rows than these are not worth the seconds they save."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
     cost = recipe.cost(train, work.hyperparameters, means.threads)
     memory_mb = cost.memory_bytes / 2**20
     means.progress.say("Estimate", f"about {cost.seconds:.0f} s, {memory_mb:.0f} MB ({cost.reason})")
+    if means.seconds is not None and not recipe.can_stop_early and cost.seconds > means.seconds:
+        work = _fewer_rows(work, means.seconds / cost.seconds)
+        means.progress.say("Rows", f"{len(work.train):,} of {len(train):,}, as many as the deadline allows")
     return recipe.make(work)
 
 
@@ -87,6 +92,12 @@ def cheap_baseline(plan: Plan, field: Field, parts: Split, means: Means) -> Pred
     small = plan.with_changes(recipe=cheap, hyperparameters={})
     made = fit(small, few, parts.validation, replace(means, progress=Silence()))
     return calibrated(made.predictor, parts.validation)
+
+
+def _fewer_rows(work: Work, share: float) -> Work:
+    rows = max(int(share * len(work.train)), min(LEAST_ROWS, len(work.train)))
+    chosen = np.random.default_rng(work.seed).permutation(len(work.train))[:rows]
+    return replace(work, train=work.train.take(np.sort(chosen)))
 
 
 def _work(plan: Plan, recipe: Recipe, train: Dataset, validation: Dataset, means: Means) -> Work:

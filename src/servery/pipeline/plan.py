@@ -52,6 +52,14 @@ class Plan:
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if self.seed < 0 or self.deadline_seconds < 0 or self.threads < 0 or self.max_rows < 0:
+            raise DataError(
+                f"The plan has seed {self.seed}, deadline_seconds {self.deadline_seconds}, threads {self.threads} "
+                f"and max_rows {self.max_rows}; none may be below 0.",
+                param="plan",
+            )
+
     def with_changes(self, **changes: Any) -> Plan:
         """Return the plan with some values replaced."""
         return replace(self, **changes)
@@ -111,6 +119,8 @@ class Plan:
             return cls.from_toml(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise DataError(f"The plan {path} cannot be read: {error.strerror}.", param="plan") from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"The plan {path} is no text file.", param="plan") from error
 
 
 def _accepted(default: Any) -> tuple[type, ...]:

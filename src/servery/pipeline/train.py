@@ -27,6 +27,7 @@ from servery.pipeline.plan import Plan
 from servery.pipeline.source import read_for
 from servery.pipeline.workspace import Workspace
 from servery.progress import Progress, Silence
+from servery.registry.names import checked_name
 from servery.registry.registry import Version
 
 
@@ -71,14 +72,16 @@ def train(
         InterruptedTrainingError: A signal stopped it; its state is saved.
     """
     deadline = Deadline(plan.deadline_seconds)
+    checked_name(plan.name)
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     field = find_field(plan.field)
     dataset = dataset if dataset is not None else read_for(plan, field, workspace.settings.data)
     threads = threads_for(plan, workspace)
-    plan = complete(plan, field, dataset, threads)
+    asked, plan = plan, complete(plan, field, dataset, threads)
     findings = check(dataset)
     parts = parts_of(dataset, plan)
     _say_data(progress, dataset, findings, parts, plan)
+    progress.say("Recipe", plan.recipe if asked.recipe else plan.reason)
 
     folder = workspace.run_folder(plan.name, _identity(plan, dataset))
     baseline = cheap_baseline(plan, field, parts, Means(threads, deadline.baseline_seconds, None, progress))
@@ -104,6 +107,8 @@ def train(
         plan.name, staged, manifest_facts(plan, evaluation, facts, seconds), actor=actor, aliases=aliases
     )
     shutil.rmtree(folder, ignore_errors=True)
+    if deadline.is_missed:
+        progress.say("Deadline", f"missed: {seconds:.0f} s instead of {plan.deadline_seconds:.0f} s")
     return Trained(version, evaluation, plan, findings, seconds)
 
 
@@ -169,4 +174,3 @@ def _say_data(
     for finding in findings:
         if finding.severity != "note":
             progress.say("Check", finding.message)
-    progress.say("Recipe", plan.reason or plan.recipe)

@@ -363,7 +363,8 @@ def _not_found(
     if reference.name not in names:
         near = difflib.get_close_matches(reference.name, names, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
-        known = ", ".join(names[:10]) or "none"
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        known = (", ".join(names[:10]) or "none") + more
         return ModelNotFoundError(
             f"There is no model {reference.name!r}. Known: {known}.{guess}",
             hint="servery models",

@@ -284,8 +284,8 @@ class Fit:
         self.losses = RunningLoss(self.state.position.loss_sum, self.state.position.rows)
         self.clock.earlier_seconds = values["elapsed_seconds"]
         self.clock.validation_seconds = values["validation_seconds"]
-        going_on = "ended before" if self.state.position.stopped else "goes on"
-        self.progress.say("Checkpoint", f"the training {going_on} after step {checkpoint.step:,}")
+        going_on = "had ended at" if self.state.position.stopped else "goes on after"
+        self.progress.say("Checkpoint", f"the training {going_on} step {checkpoint.step:,}")
 
     def _save(self) -> None:
         """Write a checkpoint of this step boundary.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import servery
-from servery.cli.options import AsJson
+from servery.cli.options import AsJson, pairs
 from servery.cli.output import print_json, print_table
 
 group = typer.Typer(help="Look at data before training on it.", no_args_is_help=True)
@@ -18,13 +18,21 @@ group = typer.Typer(help="Look at data before training on it.", no_args_is_help=
 def check(
     path: Annotated[str, typer.Argument(help="A csv, tsv, jsonl or parquet file, or a folder of pictures.")],
     target: Annotated[str, typer.Option(help="The column to learn.")] = "",
+    kind: Annotated[
+        list[str] | None, typer.Option(help="What a column is, e.g. --kind zip=category; repeatable.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="What a column is for, e.g. --role date=time; repeatable.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Say what the columns are and what could spoil a training: duplicates, leaks, bad rows and more.
 
     Leaves with exit code 7 when a finding is an error.
     """
-    dataset, findings = servery.check_data(path, target=target)
+    dataset, findings = servery.check_data(
+        path, target=target, kinds=pairs(kind, "--kind"), roles=pairs(role, "--role")
+    )
     if json:
         print_json(
             {

@@ -12,20 +12,28 @@ import servery
 from servery.cli.options import AsJson, seconds
 from servery.cli.output import print_facts, print_json, print_table
 
+SCOPES = "What it may do: predict, predict:MODEL, models:read, metrics:read or admin; repeatable."
+
 group = typer.Typer(help="Make, list and revoke the keys of those who may call.", no_args_is_help=True)
 
 
 @group.command()
 def create(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="What it may do; repeatable.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help=SCOPES),
+    ] = None,
     expires: Annotated[str, typer.Option(help="After this long, e.g. 720h.")] = "",
     json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown this once."""
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds(expires)) if expires else None
     record, secret = servery.Workspace.open().keys.create(
-        name, scope or ["predict", "models:read"], expires_at=expires_at, actor="local"
+        name,
+        servery.checked_scopes(scope or ["predict", "models:read"]),
+        expires_at=expires_at,
+        actor="local",
     )
     if json:
         print_json({**asdict(record), "secret": secret})

@@ -9,6 +9,7 @@ import typer
 import servery
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_json
+from servery.errors import UsageError
 
 
 def verb(
@@ -18,6 +19,11 @@ def verb(
 ) -> None:
     """Remove a version; its number is never used again."""
     registry = servery.Workspace.open().registry
+    if "@" not in reference:
+        found = registry.resolve(reference)
+        raise UsageError(
+            f"{reference!r} alone does not say which version.", hint=f"servery remove {found.reference}"
+        )
     version = registry.resolve(reference)
     registry.remove(version.reference, actor="local", force=force)
     if json:

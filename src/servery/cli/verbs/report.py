@@ -12,6 +12,7 @@ import typer
 import servery
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_json
+from servery.errors import StorageError
 
 
 def verb(
@@ -24,7 +25,13 @@ def verb(
     version = servery.Workspace.open().registry.resolve(reference)
     path = version.folder / "report.html"
     if output is not None:
-        shutil.copyfile(path, output)
+        try:
+            shutil.copyfile(path, output)
+        except OSError as error:
+            message = f"{output} cannot be written: {error.strerror}."
+            raise StorageError(
+                message, hint="name a file in a folder that exists", param="--output"
+            ) from error
         path = output
     if json:
         print_json({"model": version.reference, "report": str(path)})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from json import dumps as encode_json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 import servery
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_json
-from servery.errors import InputError
+from servery.errors import InputError, StorageError, UsageError
 
 
 def verb(
@@ -27,10 +29,13 @@ def verb(
 ) -> None:
     """Ask a model: with words, @file, standard input, or a file of many rows.
 
-    Asks the running server if there is one, else loads the model into this process.
+    Asks the running server if there is one, else loads the model into this process. With --batch it leaves with
+    exit code 7 when a row could not be answered.
     """
     parameters: dict[str, Any] = {} if top_k is None else {"top_k": top_k}
     if batch is not None:
+        if input:
+            raise UsageError(f"Both an input ({input!r}) and --batch {batch} were given; choose one.")
         rows = servery.predict_file(reference, batch, parameters)
         _write_lines(rows, output)
         return
@@ -57,13 +62,22 @@ def _input(text: str) -> Any:
     return sys.stdin.buffer.read()
 
 
-def _write_lines(rows: Any, output: Path | None) -> None:
-    stream = sys.stdout if output is None else output.open("w", encoding="utf-8")
+def _write_lines(rows: Iterable[dict[str, Any]], output: Path | None) -> None:
     answered = failed = 0
-    for row in rows:
-        stream.write(encode_json(row, ensure_ascii=False) + "\n")
-        failed += "error" in row
-        answered += "answer" in row
-    if output is not None:
-        stream.close()
+    with _opened(output) as stream:
+        for row in rows:
+            stream.write(encode_json(row, ensure_ascii=False) + "\n")
+            failed += "error" in row
+            answered += "answer" in row
     print(f"{answered} rows answered, {failed} rows with an error", file=sys.stderr)
+    if failed:
+        sys.exit(7)
+
+
+def _opened(output: Path | None) -> AbstractContextManager[TextIO]:
+    if output is None:
+        return nullcontext(sys.stdout)
+    try:
+        return output.open("w", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{output} cannot be written: {error.strerror}.", param="--output") from error

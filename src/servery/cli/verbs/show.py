@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import servery
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_facts, print_json, short_metrics
 
+if TYPE_CHECKING:
+    from servery.registry.version import Version
+
 
 def verb(reference: Reference, json: AsJson = False) -> None:
     """Show one version: what it takes, what it is worth, where it comes from."""
-    version = servery.Workspace.open().registry.resolve(reference)
+    registry = servery.Workspace.open().registry
+    version = registry.resolve(reference)
+    siblings = registry.versions(version.name)
     if json:
-        print_json({**version.to_dict(), "folder": str(version.folder)})
+        print_json({**version.to_dict(), "versions": [sibling.number for sibling in siblings]})
         return
     lineage = version.lineage
     print_facts(
@@ -21,6 +28,7 @@ def verb(reference: Reference, json: AsJson = False) -> None:
             ("Recipe", version.recipe),
             ("Test", short_metrics(version.metrics)),
             ("Aliases", ", ".join(version.aliases) or "none"),
+            ("Versions", ", ".join(_numbered(sibling) for sibling in siblings)),
             ("Data", f"{lineage.get('data')} ({lineage.get('data_rows'):,} rows)"),
             ("", f"fingerprint {str(lineage.get('data_fingerprint'))[:16]}"),
             ("Made", f"{version.created_at} in {lineage.get('training_seconds')} s"),
@@ -29,3 +37,8 @@ def verb(reference: Reference, json: AsJson = False) -> None:
             ("Folder", str(version.folder)),
         ]
     )
+
+
+def _numbered(version: Version) -> str:
+    names = "".join(f" @{alias}" for alias in version.aliases)
+    return f"{version.number}{names}"

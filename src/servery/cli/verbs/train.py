@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 import servery
-from servery.cli.options import AsJson, seconds
+from servery.cli.options import AsJson, pairs, seconds
 from servery.cli.output import TerminalProgress, print_json
-from servery.errors import InputError
+from servery.errors import UsageError
 
 
 def verb(
@@ -25,6 +25,12 @@ def verb(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A hyperparameter, e.g. --set epochs=5; repeatable.")
     ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="What a column is, e.g. --kind zip=category; repeatable.")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="What a column is for, e.g. --role date=time; repeatable.")
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan.toml; options given beside it win.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -38,7 +44,9 @@ def verb(
         "deadline_seconds": seconds(deadline) if deadline else None,
         "seed": seed,
         "threads": threads,
-        "hyperparameters": dict(_setting(text) for text in setting or []),
+        "kinds": pairs(kind, "--kind"),
+        "roles": pairs(role, "--role"),
+        "hyperparameters": {name: _value(text) for name, text in pairs(setting, "--set").items()},
     }
     chosen = {key: value for key, value in changes.items() if value not in (None, "", {})}
     full = servery.Plan.read(plan).with_changes(**chosen) if plan else _plan(chosen)
@@ -58,19 +66,12 @@ def verb(
 def _plan(chosen: dict[str, Any]) -> servery.Plan:
     missing = [f"--{option}" for option in ("field", "data", "name") if option not in chosen]
     if missing:
-        raise InputError(
+        raise UsageError(
             f"{', '.join(missing)} missing: a training needs a field, data and a name.",
             hint="servery train --field sentiment-analysis --data sample --name first",
             param=missing[0],
         )
     return servery.Plan(**chosen)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise InputError(f"{text!r} is no setting; write --set name=value.", param="--set")
-    return name.strip(), _value(value.strip())
 
 
 def _value(text: str) -> Any:

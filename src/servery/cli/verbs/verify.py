@@ -9,7 +9,7 @@ import typer
 
 import servery
 from servery.cli.options import AsJson
-from servery.cli.output import print_json
+from servery.cli.output import print_json, print_table
 
 
 def verb(
@@ -27,7 +27,8 @@ def verb(
     if json:
         print_json([{"model": name, "problems": problems} for name, problems in checked])
     else:
-        for name, problems in checked:
-            print(f"{name}   {'; '.join(problems) or 'whole'}")
+        print_table(
+            ["MODEL", "STATE"], [[name, "; ".join(problems) or "whole"] for name, problems in checked]
+        )
     if any(problems for _, problems in checked):
         sys.exit(1)

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 from servery.errors import UntrustworthyError
+from servery.gateway.access import checked_scopes
 from servery.gateway.message import Request, Response
 from servery.gateway.route import Permission, Route
 from servery.registry.keys import KeyRecord
@@ -74,7 +75,11 @@ async def create_key(request: Request) -> Response:
     lasting = asked.expires_in_seconds
     expires_at = None if lasting is None else datetime.now(UTC) + timedelta(seconds=lasting)
     record, secret = await asyncio.to_thread(
-        request.gateway.access.keys.create, asked.name, asked.scopes, expires_at, actor=request.actor
+        request.gateway.access.keys.create,
+        asked.name,
+        checked_scopes(asked.scopes),
+        expires_at,
+        actor=request.actor,
     )
     request.gateway.access.forget()
     return Response.json(_key_object(record, secret), status=201)

@@ -100,9 +100,10 @@ def _minimise(
     result = optimize.minimize(  # type: ignore[call-overload]
         function, np.zeros(size), jac=True, method="L-BFGS-B", callback=watch, options=options
     )
-    if result.success:
-        return result.x, tuple(history), "converged"
-    return result.x, tuple(history), "iterations" if len(history) >= most else "deadline"
+    early = "iterations" if len(history) >= most else "deadline"
+    stopped = "converged" if result.success else early
+    work.progress.update("Fit", most, most, f"{len(history)} iterations, {stopped}")
+    return result.x, tuple(history), stopped
 
 
 def _softmax(logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

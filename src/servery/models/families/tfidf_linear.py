@@ -36,6 +36,7 @@ class TfidfLinear(Recipe):
     )
     form = "text"
     tasks = LABEL_TASKS
+    can_stop_early = False  # the fit can, but counting the terms takes the larger half
     defaults = {
         "phrase_length": 2,
         "shortest_piece": 2,

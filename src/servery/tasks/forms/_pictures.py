@@ -44,8 +44,9 @@ def check_picture(picture: bytes, pointer: str, limits: Bounds) -> None:
         )
     width, height = size
     if width * height > limits.max_image_pixels:
+        found = "far too many" if width == _MANY else f"{width:,} x {height:,}"
         raise TooLargeError(
-            f"The picture at {pointer} has {width:,} x {height:,} pixels; "
+            f"The picture at {pointer} has {found} pixels; "
             f"this model accepts {limits.max_image_pixels:,} in all.",
             hint="send it smaller",
             param=pointer,
