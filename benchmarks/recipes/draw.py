@@ -15,6 +15,7 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 FIGURES = Path(__file__).parents[2] / "docs" / "figures"
 COLOURS = ("#0b6e5f", "#1d2330", "#b06d00", "#7a4fa3", "#2f6db3", "#a3262a", "#6b7280")
@@ -44,6 +45,7 @@ def draw(rows: list[dict[str, Any]], title: str, path: Path) -> None:
     by_rows.set(xscale="log", xlabel="training rows", ylabel="validation score", title="learning curve")
     by_time.set(xscale="log", xlabel="seconds of fit, one thread", title="on all rows, over time")
     for axes in (by_rows, by_time):
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10)
