@@ -88,5 +88,5 @@ def test_every_iteration_is_told(work: Callable[..., Any]) -> None:
     heard = SimpleNamespace(update=lambda stage, done, total, note: told.append(done), say=lambda *_: None)
     ours = fit_logistic(X, ONE_OF_TWO, 2, replace(work(), progress=heard))
     assert told[:-1] == [entry["epoch"] for entry in ours.history]
-    assert told[-1] == work.hyperparameters["max_iterations"]
+    assert told[-1] == work().hyperparameters["max_iterations"]
     assert ours.history[-1]["loss"] < ours.history[0]["loss"]
