@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from servery.data.catalog import KnownDataset, find_known, read_known
+from servery.data.catalog import KnownDataset, read_known
 from servery.data.columns import Kind, Role
-from servery.errors import DataError, UnknownNameError
+from servery.errors import DataError
 
 KNOWN = KnownDataset(
     name="moods",
@@ -61,9 +61,3 @@ def test_parts_with_different_columns_are_refused(tmp_path: Path) -> None:
     (tmp_path / KNOWN.folder / "test.csv.gz").write_bytes(gzip.compress(b"text,feeling,note\na,b,1\n"))
     with pytest.raises(DataError, match="differ in the columns feeling, mood"):
         read_known(KNOWN, tmp_path)
-
-
-def test_an_unknown_name_names_the_nearest() -> None:
-    assert find_known("moods", [KNOWN]) is KNOWN
-    with pytest.raises(UnknownNameError, match="Did you mean 'moods'"):
-        find_known("mods", [KNOWN])

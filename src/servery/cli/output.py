@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 from servery.errors import ServeryError
 
@@ -51,17 +51,7 @@ def print_error(error: ServeryError, as_json: bool = False) -> None:
 
 def _width(text: str) -> int:
     # Chinese characters take two cells of a terminal.
-    return sum(2 if ord(c) >= 0x1100 and _is_wide(c) else 1 for c in text)
-
-
-def _is_wide(character: str) -> bool:
-    code = ord(character)
-    return (
-        0x1100 <= code <= 0x115F
-        or 0x2E80 <= code <= 0xA4CF
-        or 0xAC00 <= code <= 0xD7A3
-        or 0xF900 <= code <= 0xFFE6
-    )
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 class TerminalProgress:
@@ -69,7 +59,7 @@ class TerminalProgress:
 
     def __init__(self, is_quiet: bool = False) -> None:
         self._is_quiet = is_quiet
-        self._is_terminal = sys.stderr.isatty() and not os.environ.get("NO_COLOR_BAR")
+        self._is_terminal = sys.stderr.isatty()
         self._has_bar = False
         self._last_line_at = 0.0
 

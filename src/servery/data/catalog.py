@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from servery.data.building import build_dataset
 from servery.data.dataset import Dataset
 from servery.data.readers import read_parts
-from servery.errors import DataError, UnknownNameError
+from servery.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,6 @@ class KnownDataset:
     def is_at(self, root: Path | None) -> bool:
         """Whether every file is there."""
         return root is not None and all((root / self.folder / f).is_file() for f in self.files.values())
-
-
-def find_known(name: str, known_datasets: Iterable[KnownDataset]) -> KnownDataset:
-    """Return the known data set of that name.
-
-    Raises:
-        UnknownNameError: There is none.
-    """
-    by_name = {known.name: known for known in known_datasets}
-    if name not in by_name:
-        raise UnknownNameError.among("data set", name, by_name)
-    return by_name[name]
 
 
 def read_known(known: KnownDataset, root: Path) -> Dataset:

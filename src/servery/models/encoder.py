@@ -22,7 +22,7 @@ owns those from `offsets[i]` to `offsets[i + 1]`.
 class Encoder(ABC):
     """Learned state (a vocabulary, means and scales) that turns examples into a batch.
 
-    An encoder class stands in its own file under `models/encoders/`, with a module-level `ENCODER = ThatClass`.
+    An encoder class stands in its own file under `models/encoders/`.
     What was learned goes to JSON by `state` and comes back by `restore`.
     """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +111,7 @@ def advise(plan: Plan, workspace: Workspace | None = None) -> tuple[Advice, Plan
     workspace = workspace or Workspace.open()
     field = find_field(plan.field)
     dataset = read_for(plan, field, workspace.settings.data)
-    threads = plan.threads or workspace.settings.training_threads or os.cpu_count() or 1
+    threads = workspace.threads(plan.threads)
     return choose(field, dataset, plan.deadline_seconds, threads), complete(plan, field, dataset, threads)
 
 

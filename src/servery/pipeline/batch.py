@@ -9,7 +9,7 @@ from typing import Any
 from servery.data.columns import Role
 from servery.data.dataset import Dataset
 from servery.data.readers import read
-from servery.errors import ColumnNotFoundError, ServeryError
+from servery.errors import BadRowsError, ColumnNotFoundError, ServeryError
 from servery.pipeline.local import Model, load
 from servery.pipeline.workspace import Workspace
 
@@ -46,7 +46,7 @@ def predict_file(
         raise ColumnNotFoundError(f"{path.name} lacks {', '.join(lacking)}; it has {have}.", param="batch")
     yield from _answers(model, dataset, dict(parameters or {}))
     for bad in dataset.bad_rows:
-        yield {"line": bad.line, "error": {"code": "data.bad_rows", "message": bad.reason}}
+        yield {"line": bad.line, "error": {"code": BadRowsError.code, "message": bad.reason}}
 
 
 def _answers(model: Model, dataset: Dataset, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from servery.pipeline.fit import Means, calibrated, fit
 from servery.pipeline.lineage import facts_of
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import open_data, read_for
-from servery.pipeline.train import parts_of, threads_for
+from servery.pipeline.train import parts_of
 from servery.pipeline.workspace import Workspace
 from servery.progress import Progress, Silence
 
@@ -78,7 +78,7 @@ def cross_validate(
     version = workspace.registry.resolve(reference)
     plan = Plan.read(version.folder / "plan.toml")
     dataset = _same_data(plan, workspace, version.lineage)
-    means = Means(threads_for(plan, workspace), plan.deadline_seconds or None, None, progress)
+    means = Means(workspace.threads(plan.threads), plan.deadline_seconds or None, None, progress)
 
     def make(train_part: Dataset, validation: Dataset) -> Predictor:
         return calibrated(fit(plan, train_part, validation, means).predictor, validation)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +75,7 @@ def train(
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     field = find_field(plan.field)
     dataset = dataset if dataset is not None else read_for(plan, field, workspace.settings.data)
-    threads = threads_for(plan, workspace)
+    threads = workspace.threads(plan.threads)
     asked, plan = plan, complete(plan, field, dataset, threads)
     findings = check(dataset)
     parts = parts_of(dataset, plan)
@@ -110,11 +109,6 @@ def train(
     if deadline.is_missed:
         progress.say("Deadline", f"missed: {seconds:.0f} s instead of {plan.deadline_seconds:.0f} s")
     return Trained(version, evaluation, plan, findings, seconds)
-
-
-def threads_for(plan: Plan, workspace: Workspace) -> int:
-    """Return the CPU threads of a training: the plan's, else the settings', else all cores."""
-    return plan.threads or workspace.settings.training_threads or os.cpu_count() or 1
 
 
 def parts_of(dataset: Dataset, plan: Plan) -> Split:

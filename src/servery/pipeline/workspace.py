@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,10 @@ class Workspace:
         database = Database.open(settings.database_url)
         registry = Registry(database, settings.artifacts)
         return cls(settings, registry, Keys(database, settings.home / "pepper.key"))
+
+    def threads(self, asked: int) -> int:
+        """Return the CPU threads of a training: those asked for, else the settings', else all cores."""
+        return asked or self.settings.training_threads or os.cpu_count() or 1
 
     def run_folder(self, name: str, identity: str) -> Path:
         """Return the folder in which one training keeps its checkpoints, made if it is new."""

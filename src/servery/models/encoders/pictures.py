@@ -146,6 +146,3 @@ class Pictures(Encoder):
             return cls(str(state["column"]), width, height, channels)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"The state of the encoder 'pictures' is torn: {error!r}.") from error
-
-
-ENCODER = Pictures

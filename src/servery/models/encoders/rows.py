@@ -203,6 +203,3 @@ def _most_frequent(examples: Sequence[Mapping[str, Any]], column: str) -> list[s
     known, counts = np.unique(np.array(values, dtype=str), return_counts=True)
     frequent = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
     return sorted(str(known[place]) for place in frequent)
-
-
-ENCODER = Rows

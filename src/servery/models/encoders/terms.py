@@ -192,6 +192,3 @@ class Terms(Encoder):
             return cls(columns, counts, documents, int(state["phrase_length"]), (shortest, longest))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"The state of the encoder 'terms' is torn: {error!r}.") from error
-
-
-ENCODER = Terms

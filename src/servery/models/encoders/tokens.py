@@ -141,6 +141,3 @@ class Tokens(Encoder):
             return cls(columns, Tokenizer.from_str(text), max_tokens)
         except Exception as error:  # the library raises nothing narrower
             raise ArtifactError(f"The tokenizer of the encoder 'tokens' is torn: {error}.") from error
-
-
-ENCODER = Tokens
