@@ -15,14 +15,20 @@ dev: .venv/.installed-dev
 .venv/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[onnx]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[onnx,grpc]'
 	touch $@
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-test: .venv/.installed-dev ## all tests but the marked ones
+# The outside clients pin old versions of what we build on, so they live apart; tests/outside runs them there.
+.venv-clients/.installed: tests/outside/requirements.txt
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --requirement tests/outside/requirements.txt
+	touch $@
+
+test: .venv/.installed-dev .venv-clients/.installed ## all tests but the marked ones
 	$(TEST_THREADS) $(BIN)/python -m pytest -m "not chaos and not slow"
 
 check: .venv/.installed-dev ## style, types, arrows
@@ -50,4 +56,4 @@ bench: .venv/.installed-dev ## the benchmarks; the recipes' curves need SERVERY_
 	test -z "$$SERVERY_DATA" || $(BIN)/python benchmarks/recipes/curves.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-clients build dist .mypy_cache .ruff_cache .pytest_cache

@@ -20,7 +20,8 @@ from servery.console.pages import pages
 from servery.console.words import LANGUAGES, words
 from servery.fields._field import all_fields
 from servery.gateway.app import protocol_routes
-from servery.gateway.route import Permission, Route
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route
 
 CONSOLE = Path(str(files("servery.console")))
 ROUTES = [*protocol_routes(), *pages()]

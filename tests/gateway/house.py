@@ -201,7 +201,9 @@ class ServerProcess:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, (home / "server.log").read_text()
-        self.url: str = json.loads(line)["url"]
+        told = json.loads(line)
+        self.url: str = told["url"]
+        self.grpc: str = told.get("grpc", "")
 
     @property
     def port(self) -> int:

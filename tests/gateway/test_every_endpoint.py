@@ -13,7 +13,8 @@ import pytest
 from servery.errors import ServeryError
 from servery.gateway.app import protocol_routes
 from servery.gateway.message import Request, Response
-from servery.gateway.route import Permission, Route, RouteTable
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route, RouteTable
 from servery.schemas import ErrorBody
 
 ROUTES = protocol_routes()

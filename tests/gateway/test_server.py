@@ -14,7 +14,8 @@ import pytest
 
 from servery.errors import ConflictError
 from servery.gateway.app import build_app
-from servery.gateway.route import Permission, static
+from servery.gateway.permission import Permission
+from servery.gateway.route import static
 from servery.gateway.server import listen
 from servery.serving.engine import Engine
 from servery.settings import Settings

@@ -13,7 +13,8 @@ from servery import errors
 from servery.console.members import Message
 from servery.errors import ServeryError
 from servery.fields._field import Field, all_fields
-from servery.gateway.route import Permission, Route
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route
 from servery.settings import Settings
 
 FIRST_TAGS = ("predictions", "models", "jobs", "feedback", "keys", "operation", "health")

@@ -17,10 +17,11 @@ from servery.errors import NotFoundError
 from servery.evaluation.metric_names import title_of
 from servery.fields._field import all_fields
 from servery.gateway.message import Request, Response
-from servery.gateway.route import Permission, Route, static
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route, static
 from servery.gateway.server import address
 from servery.schemas import VERSION, ErrorBody
-from servery.tasks.task import Task, all_tasks
+from servery.tasks.task import LearnableTask, Task, all_tasks
 
 CONTENT_TYPES = {
     "css": "text/css; charset=utf-8",
@@ -75,8 +76,12 @@ def _start(language: str) -> bytes:
 
 
 def _task(task: Task, language: str) -> dict[str, str]:
-    metric = task.primary_metric
-    return {"title": task.title[language], "metric": metric, "metric_title": title_of(metric)}
+    metric = task.primary_metric if isinstance(task, LearnableTask) else ""
+    return {
+        "title": task.title[language],
+        "metric": metric,
+        "metric_title": title_of(metric) if metric else "",
+    }
 
 
 def _docs_page() -> Route:

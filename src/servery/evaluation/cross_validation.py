@@ -16,6 +16,7 @@ from servery.data.duplicates import find_duplicates
 from servery.errors import DataError
 from servery.models.predictor import Predictor
 from servery.progress import Progress, Silence
+from servery.tasks.task import learnable
 
 VALIDATION_FOLDS = 8
 """One part in so many of a fold's training rows is kept for validation."""
@@ -99,11 +100,12 @@ def cross_validate(
         learned_from, judged = dataset.take(fold_of != fold), dataset.take(fold_of == fold)
         inner, _ = assign_folds(learned_from, min(VALIDATION_FOLDS, len(learned_from)), seed)
         predictor = make(learned_from.take(inner != 0), learned_from.take(inner == 0))
-        targets = predictor.task.encode_targets(judged, predictor.signature.labels)
+        task = learnable(predictor.task)
+        targets = task.encode_targets(judged, predictor.signature.labels)
         outputs = predictor.outputs(list(judged.examples()))
-        measured.append(predictor.task.measure(targets, outputs, predictor.calibration))
+        measured.append(task.measure(targets, outputs, predictor.calibration))
         rows.append(len(judged))
-        primary = predictor.task.primary_metric
+        primary = task.primary_metric
         progress.say(f"Fold {fold + 1}", f"{primary} {measured[-1][primary]:.3f} on {len(judged):,} rows")
     progress.update("Cross-validation", folds, folds)
     names = [name for name in measured[0] if all(name in found for found in measured)]

@@ -19,7 +19,7 @@ from servery.evaluation.slices import worst_slices
 from servery.evaluation.verdict import judge, suspected_leaks
 from servery.metrics.resampling import Interval, bootstrap
 from servery.models.predictor import Predictor
-from servery.tasks.task import Calibration, Task
+from servery.tasks.task import Calibration, LearnableTask, learnable
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -63,7 +63,7 @@ def evaluate(
     """
     if not len(test):
         raise EmptyDataError("There is no test row to measure on.", hint="give data with --data")
-    task, labels, calibration = predictor.task, predictor.signature.labels, predictor.calibration
+    task, labels, calibration = learnable(predictor.task), predictor.signature.labels, predictor.calibration
     targets = task.encode_targets(test, labels)
     outputs = predictor.outputs(list(test.examples()))
     baselines = [_trivial(task, train, labels, len(test))]
@@ -91,7 +91,7 @@ def evaluate(
     )
 
 
-def _trivial(task: Task, train: Dataset, labels: Sequence[str], rows: int) -> _Baseline:
+def _trivial(task: LearnableTask, train: Dataset, labels: Sequence[str], rows: int) -> _Baseline:
     targets = task.encode_targets(train, labels)
     # Calibrated on the same rows, so that with several labels a row it too has the thresholds it deserves.
     calibration = task.calibrate(targets, task.trivial_outputs(targets, len(labels), len(targets)))
@@ -101,7 +101,11 @@ def _trivial(task: Task, train: Dataset, labels: Sequence[str], rows: int) -> _B
 def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str]) -> _Baseline:
     """Run the cheap baseline; its scores, in the order of the model's labels, become outputs that need no fitting."""
     fitted, is_single = predictor.calibration, not predictor.calibration.thresholds
-    scores = predictor.task.scores(predictor.outputs(list(test.examples())), fitted).clip(_NEVER, 1 - _NEVER)
+    scores = (
+        learnable(predictor.task)
+        .scores(predictor.outputs(list(test.examples())), fitted)
+        .clip(_NEVER, 1 - _NEVER)
+    )
     logits = np.log(scores) if is_single else np.log(scores) - np.log1p(-scores)
     known = {label: place for place, label in enumerate(predictor.signature.labels)}
     outputs = np.full((len(test), len(labels)), np.log(_NEVER))
@@ -116,7 +120,7 @@ def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str]) -> _Basel
 
 
 def _measure(
-    task: Task,
+    task: LearnableTask,
     targets: np.ndarray,
     outputs: np.ndarray,
     calibration: Calibration,
@@ -155,7 +159,7 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
 
 
 def _of_labels(
-    task: Task,
+    task: LearnableTask,
     test: Dataset,
     train: Dataset,
     targets: np.ndarray,

@@ -10,7 +10,7 @@ from servery.evaluation.evaluation import Bin, Curve, LabelRow, Reliability, Thr
 from servery.metrics import calibration as believable
 from servery.metrics import classification, multi_label
 from servery.metrics.ranking_curves import Ranking, precision_recall_curve, roc_curve
-from servery.tasks.task import Calibration, Task
+from servery.tasks.task import Calibration, LearnableTask
 
 MOST_CURVES = 6
 MOST_POINTS = 200
@@ -87,7 +87,7 @@ def _curve(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
 
 
 def reliability(
-    task: Task, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
+    task: LearnableTask, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
 ) -> Reliability:
     """Return the reliability table with the fitted calibration, and the error without it."""
     before = task.scores(outputs, Calibration())

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from servery.errors import ForbiddenError, InputError, NotReadyError, StorageError, UnauthenticatedError
-from servery.gateway.route import Permission
+from servery.gateway.permission import Permission
 from servery.registry.keys import ADMIN_SCOPE, KeyRecord, Keys
 
 REMEMBERED_KEYS = 10_000
@@ -85,6 +85,11 @@ def check(key: KeyRecord, permission: Permission, model: str | None) -> None:
             f"The key {key.name!r} may not do this: it needs the scope {permission.value!r}.",
             hint=f"servery keys create NAME --scope {permission.value}",
         )
+
+
+def may_ask_some_model(key: KeyRecord) -> bool:
+    """Return whether a key may ask at least one model."""
+    return any(scope.partition(":")[0] in (ADMIN_SCOPE, Permission.PREDICT.value) for scope in key.scopes)
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:

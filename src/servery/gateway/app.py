@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 import structlog
 
@@ -19,10 +20,12 @@ from servery.errors import (
     RouteNotFoundError,
     ServeryError,
 )
-from servery.gateway.access import Access, check
+from servery.gateway.access import Access, check, may_ask_some_model
+from servery.gateway.ledger import Ledger
 from servery.gateway.limits import check_host
 from servery.gateway.message import Receive, Request, Response, Scope, Send, milliseconds
-from servery.gateway.route import Match, Permission, Route, RouteTable
+from servery.gateway.permission import Permission
+from servery.gateway.route import Handler, Match, Route, RouteTable
 from servery.gateway.telemetry import Telemetry
 from servery.registry.keys import Keys
 from servery.serving.engine import Engine
@@ -56,6 +59,7 @@ class Gateway:
         engine: The models.
         access: The keys.
         telemetry: The counters.
+        ledger: What keys used, and may still use.
         table: The routes.
         is_draining: Set when the server stops: requests under way finish, new ones are refused.
         in_flight: Requests under way, not counting the public ones.
@@ -66,6 +70,7 @@ class Gateway:
         self.engine = engine
         self.access = Access(keys)
         self.telemetry = Telemetry(engine)
+        self.ledger = Ledger()
         self.table = RouteTable(routes)
         self.is_draining = False
         self.in_flight = 0
@@ -98,24 +103,27 @@ class Gateway:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive, self, _request_id(scope))
-        response = await self._respond(request)
-        seconds = time.perf_counter() - started
-        self.telemetry.observe(request.notes, response.status, seconds)
-        if response.status == CancelledError.http_status:
-            return  # nobody listens
-        request.timings["total"] = milliseconds(seconds)
-        await _send(send, request, response)
-
-    async def _respond(self, request: Request) -> Response:
+        is_counted = False
         try:
             match = await self._admit(request)
-            if match.route.permission is Permission.PUBLIC:
-                return await match.route.handler(request)
-            self.in_flight += 1
-            try:
-                return await match.route.handler(request)
-            finally:
-                self.in_flight -= 1
+            is_counted = match.route.permission is not Permission.PUBLIC
+            self.in_flight += is_counted
+            response = await self.responded(request, match.route.handler)
+        except ServeryError as error:
+            response = _error_response(error, request)
+        try:
+            seconds = time.perf_counter() - started
+            request.timings["total"] = milliseconds(seconds)
+            if response.status != CancelledError.http_status:  # else nobody listens
+                await _send(send, request, response)
+        finally:
+            self.in_flight -= is_counted
+            self.telemetry.observe(request, response.status, time.perf_counter() - started)
+
+    async def responded(self, request: Request, handler: Handler) -> Response:
+        """Return what a handler answers; whatever it raises becomes an answer too."""
+        try:
+            return await handler(request)
         except ServeryError as error:
             # A probe that asks too early is told so; that is no event.
             if error.http_status >= 500 and not isinstance(error, NotReadyError):
@@ -129,21 +137,51 @@ class Gateway:
             return _error_response(ServeryError("Something unexpected went wrong in the server."), request)
 
     async def _admit(self, request: Request) -> Match:
-        check_host(request.headers.get(b"host"), self.settings.host)
         method, path = request.scope["method"], _raw_path(request.scope)
         match = self.table.find(method, path)
-        if match is not None and match.route.permission is Permission.PUBLIC:
+        request.error_shape = self.table.error_shape(path) if match is None else match.route.error_shape
+        check_host(request.headers.get(b"host"), self.settings.host)
+        if match is not None:
             request.parameters = match.parameters
-            return match
+            if match.route.permission is Permission.PUBLIC:
+                return match
         # Whether a route exists is told only to those who have a key.
-        request.key = await self.access.key_of(request.headers)
+        await self.identify(request)
         if match is None:
             raise self._not_found(method, path)
-        check(request.key, match.route.permission, match.parameters.get("model"))
+        self.allow(
+            request, match.route.permission, match.parameters.get("model"), match.route.names_model_in_body
+        )
+        return match
+
+    async def identify(self, request: Request) -> None:
+        """Find out who calls.
+
+        Raises:
+            UnauthenticatedError: Nobody with a valid key.
+        """
+        request.key = await self.access.key_of(request.headers)
+
+    def allow(
+        self, request: Request, permission: Permission, model: str | None, any_model: bool = False
+    ) -> None:
+        """Let an identified request pass.
+
+        Args:
+            request: What came.
+            permission: What it needs.
+            model: The model it is for; None for none.
+            any_model: A key for some model suffices here; which one is asked is checked later.
+
+        Raises:
+            ForbiddenError: The key may not do this.
+            NotReadyError: The server is stopping.
+        """
+        assert request.key is not None
+        if not (any_model and may_ask_some_model(request.key)):
+            check(request.key, permission, model)
         if self.is_draining:
             raise NotReadyError("The server is stopping.", hint="Send it again; another server may answer.")
-        request.parameters = match.parameters
-        return match
 
     def _not_found(self, method: str, path: str) -> ServeryError:
         methods = self.table.methods(path)
@@ -169,7 +207,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _error_response(error: ServeryError, request: Request) -> Response:
-    response = Response.json(error.body(request.id), status=error.http_status)
+    response = Response.json(request.error_shape(error, request.id), status=error.http_status)
     if error.http_status in (429, 503):
         response.headers.append((b"retry-after", str(error.retry_after_seconds or 1).encode()))
     if error.http_status == 408:
@@ -194,14 +232,36 @@ def _log_unexpected(error: Exception, request: Request) -> None:
 
 
 async def _send(send: Send, request: Request, response: Response) -> None:
-    timing = ", ".join(f"{name};dur={value:g}" for name, value in request.timings.items())
+    timing = ", ".join([f"{name};dur={value:g}" for name, value in request.timings.items()])
     headers = [
         (b"content-type", response.content_type.encode("latin-1")),
-        (b"content-length", str(len(response.body)).encode()),
         (b"x-request-id", request.id.encode()),
         (b"server-timing", timing.encode()),
         *_ALWAYS,
+        *request.more_headers,
         *response.headers,
     ]
+    if response.stream is None:
+        headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    if response.stream is None:
+        await send({"type": "http.response.body", "body": response.body})
+    else:
+        await _send_stream(send, request, response.stream)
+
+
+async def _send_stream(send: Send, request: Request, stream: AsyncGenerator[bytes]) -> None:
+    async def pump() -> None:
+        async for part in stream:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    try:
+        await request.within(math.inf, pump())
+    except CancelledError:
+        log.info("stream left by its client", request_id=request.id, **request.notes)
+    except Exception as error:
+        # Its head is sent: the only way left to say that it is not whole is to break it off.
+        _log_unexpected(error, request)
+    finally:
+        await stream.aclose()

@@ -12,6 +12,7 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from servery.errors import HeaderTooLargeError, MalformedError, ServeryError, TooSlowError
+from servery.gateway.message import PRESENCE, Presence
 
 LINGER_SECONDS = 5.0
 """How long the rest of a body that was refused is read and dropped, so that the client can read why."""
@@ -35,6 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._timer: TimerHandle | None = None
         self._refusal: ServeryError | None = None
+        self._presence = Presence()
 
     def connection_made(self, transport: Any) -> None:
         """Start the clock of the first head."""
@@ -45,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop every clock."""
         self._stop_clock()
         super().connection_lost(exc)
+        self._presence.leave()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and refuse a head that grows too large before it is complete."""
@@ -62,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Start the clock of a head that came right behind the request before."""
         super().on_message_begin()
+        self.scope[PRESENCE] = self._presence  # type: ignore[literal-required]
         self._wait_for_head()
 
     def on_headers_complete(self) -> None:

@@ -4,35 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from servery.errors import CancelledError, MalformedError
+from servery.errors import CancelledError, DeadlineError, MalformedError, ServeryError
+from servery.gateway.access import check
 from servery.gateway.limits import read_body
+from servery.gateway.permission import Permission
 from servery.gateway.strict_json import converted, decoded
 from servery.registry.keys import KeyRecord
 
 if TYPE_CHECKING:
     from servery.gateway.app import Gateway
+    from servery.gateway.ledger import Reservation
+    from servery.serving.replica import Replica
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LONGEST_DEADLINE_MS = 3_600_000
+PRESENCE = "servery.presence"
+"""Where the edge puts a connection's `Presence` in the scope."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes back: static bytes, a page or encoded JSON."""
+    """What goes back: static bytes, a page, encoded JSON, or a stream.
+
+    Attributes:
+        stream: When given, sent part by part instead of `body`, as the parts come. It tells of its own errors in its
+            protocol's way; it is closed when the client goes away.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    stream: AsyncGenerator[bytes] | None = None
 
     @classmethod
     def json(
@@ -40,6 +54,22 @@ class Response:
     ) -> Response:
         """Return a value as JSON; structs and plain types."""
         return cls(status, msgspec.json.encode(value), headers=headers or [])
+
+
+class Presence:
+    """Whether a connection's client is still there, and who wants to be told when it goes."""
+
+    __slots__ = ("is_gone", "watchers")
+
+    def __init__(self) -> None:
+        self.is_gone = False
+        self.watchers: set[Callable[[], None]] = set()
+
+    def leave(self) -> None:
+        """Tell every watcher that the client has gone."""
+        self.is_gone = True
+        for watcher in list(self.watchers):
+            watcher()
 
 
 class Request:
@@ -53,9 +83,23 @@ class Request:
         key: Who calls; None on public routes.
         notes: What telemetry will say of it: model, version, task, protocol.
         timings: Name to milliseconds, for the Server-Timing header.
+        more_headers: Sent with the answer, also with an error, e.g. what is left of a quota.
+        error_shape: Makes the error object that this client reads.
     """
 
-    __slots__ = ("gateway", "headers", "id", "key", "notes", "parameters", "receive", "scope", "timings")
+    __slots__ = (
+        "error_shape",
+        "gateway",
+        "headers",
+        "id",
+        "key",
+        "more_headers",
+        "notes",
+        "parameters",
+        "receive",
+        "scope",
+        "timings",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, gateway: Gateway, request_id: str) -> None:
         self.scope = scope
@@ -67,6 +111,8 @@ class Request:
         self.key: KeyRecord | None = None
         self.notes: dict[str, str] = {}
         self.timings: dict[str, float] = {}
+        self.more_headers: list[tuple[bytes, bytes]] = []
+        self.error_shape: Callable[[ServeryError, str], Any] = ServeryError.body
 
     def header(self, name: str) -> str | None:
         """Return a header's value, or None."""
@@ -77,6 +123,34 @@ class Request:
     def actor(self) -> str:
         """Who is named in the audit."""
         return f"key:{self.key.name}" if self.key else "nobody"
+
+    def check_model(self, reference: str) -> None:
+        """Refuse a key that may not ask this model; for routes whose body names it.
+
+        Raises:
+            ForbiddenError: It may not.
+        """
+        if self.key is not None:
+            check(self.key, Permission.PREDICT, reference)
+
+    def note(self, replica: Replica, protocol: str) -> None:
+        """Tell telemetry which model answers this request, and in what protocol."""
+        version = replica.version
+        self.notes.update(
+            model=version.name, version=str(version.number), task=replica.hub_task, protocol=protocol
+        )
+
+    async def reserve(self, replica: Replica, units: int) -> Reservation:
+        """Hold units of the key's limits; what is left of them goes back in the headers.
+
+        Raises:
+            QuotaError: The key has not so much left.
+        """
+        assert self.key is not None
+        ledger = self.gateway.ledger
+        reservation = await ledger.reserve(self.key, replica.version.reference, replica.task.unit, units)
+        self.more_headers.extend(reservation.headers)
+        return reservation
 
     async def body(self) -> bytes:
         """Read the whole body, within the server's bounds.
@@ -115,33 +189,51 @@ class Request:
                 )
         return asyncio.get_running_loop().time() + milliseconds / 1000
 
-    async def unless_gone(self, work: Awaitable[Any]) -> Any:
-        """Await `work`, and cancel it as soon as the client has gone. Read the body before.
+    async def within(self, deadline: float, work: Awaitable[Result]) -> Result:
+        """Await `work`, and cancel it at the deadline or as soon as the client has gone. Read the body before.
 
         Raises:
+            DeadlineError: The deadline, in the event loop's time, has passed.
             CancelledError: The client has gone.
         """
         task = asyncio.current_task()
         assert task is not None
-        is_gone = False
+        reasons: list[ServeryError] = []
 
-        async def watch() -> None:
-            nonlocal is_gone
-            while (await self.receive())["type"] != "http.disconnect":
-                pass
-            is_gone = True
+        def stop(reason: ServeryError) -> None:
+            reasons.append(reason)
             task.cancel()
 
-        watcher = asyncio.create_task(watch())
+        def leave() -> None:
+            stop(CancelledError("The client went away before its answer was ready."))
+
+        presence = self.scope.get(PRESENCE)
+        clock = None
+        if deadline < math.inf:
+            clock = asyncio.get_running_loop().call_at(deadline, lambda: stop(_late()))
+        if presence is not None:
+            presence.watchers.add(leave)
+            if presence.is_gone:
+                leave()
         try:
             return await work
         except asyncio.CancelledError:
-            if not is_gone:
+            if not reasons:
                 raise
             task.uncancel()
-            raise CancelledError("The client went away before its answer was ready.") from None
+            raise reasons[0] from None
         finally:
-            watcher.cancel()
+            if clock is not None:
+                clock.cancel()
+            if presence is not None:
+                presence.watchers.discard(leave)
+
+
+def _late() -> DeadlineError:
+    return DeadlineError(
+        "The deadline passed before the answer was ready.",
+        hint="Send a larger X-Deadline-Ms, or fewer inputs.",
+    )
 
 
 def milliseconds(seconds: float) -> float:

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from servery.gateway.route import Permission, Route
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route
 from servery.schemas import REFERENCE_PATTERN, VERSION, ErrorBody, PredictResponse
 from servery.serving.replica import Replica
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from servery.errors import DeadlineError, InputError, UnsupportedMediaError
+from servery.errors import InputError, UnsupportedMediaError
 from servery.gateway.message import Request, milliseconds
 from servery.gateway.strict_json import converted, decoded
 from servery.schemas import Notice
@@ -43,7 +43,7 @@ class Predicted:
     def usage(self) -> dict[str, float]:
         """The model's own unit to how many, and the seconds of computing."""
         return {
-            self.replica.task.unit: len(self.asked.examples),
+            self.replica.task.unit: self.replica.task.units_of(self.answered.answers),
             "compute_seconds": round(self.answered.compute_seconds, 6),
         }
 
@@ -60,53 +60,62 @@ Reader = Callable[[bytes, str, Replica], Asked]
 
 
 async def predict(request: Request, protocol: str, read: Reader) -> Predicted:
-    """Answer a request for the model its path names.
+    """Answer a request for the model its path names; see `ask`."""
+    body = await request.body()
+    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+
+    async def read_body(replica: Replica) -> Asked:
+        if len(body) > LARGE_BODY_BYTES:
+            return await asyncio.to_thread(read, body, content_type, replica)
+        return read(body, content_type, replica)
+
+    return await ask(request, protocol, request.parameters["model"], read_body)
+
+
+async def ask(
+    request: Request, protocol: str, reference: str, read: Callable[[Replica], Awaitable[Asked]]
+) -> Predicted:
+    """Answer a request whose body has been read, through the model's queue, reserved and booked.
+
+    Args:
+        request: Who asks, and until when.
+        protocol: What telemetry calls it.
+        reference: The model. Where it stood in the body, `request.check_model` comes before.
+        read: Reads what is asked, once the model is known.
 
     Raises:
         ModelNotFoundError: There is no such model.
-        InputError: The body is not what it takes.
+        InputError: What came is not what it takes.
+        QuotaError: The key has not enough left.
         DeadlineError: The deadline passed.
         CancelledError: The client went away.
     """
-    body = await request.body()
     deadline = request.deadline()
-    try:
-        async with asyncio.timeout_at(deadline):
-            predicted: Predicted = await request.unless_gone(
-                _predict(request, protocol, read, body, deadline)
-            )
-    except TimeoutError:
-        raise DeadlineError(
-            "The deadline passed before the answer was ready.",
-            hint="Send a larger X-Deadline-Ms, or fewer inputs.",
-        ) from None
-    answered, replica = predicted.answered, predicted.replica
-    request.timings["queue"] = milliseconds(answered.queue_seconds)
-    request.timings["compute"] = milliseconds(answered.compute_seconds)
-    if request.key is not None:
-        request.gateway.telemetry.meter(
-            request.key.id,
-            replica.version.reference,
-            replica.task.unit,
-            len(predicted.asked.examples),
-            answered.compute_seconds,
-        )
+    predicted = await request.within(deadline, _ask(request, protocol, reference, read, deadline))
+    request.timings["queue"] = milliseconds(predicted.answered.queue_seconds)
+    request.timings["compute"] = milliseconds(predicted.answered.compute_seconds)
     return predicted
 
 
-async def _predict(request: Request, protocol: str, read: Reader, body: bytes, deadline: float) -> Predicted:
-    replica = await request.gateway.engine.replica(request.parameters["model"])
+async def _ask(
+    request: Request,
+    protocol: str,
+    reference: str,
+    read: Callable[[Replica], Awaitable[Asked]],
+    deadline: float,
+) -> Predicted:
+    replica = await request.gateway.engine.replica(reference)
     with replica.lease():
-        version = replica.version
-        request.notes.update(
-            model=version.name, version=str(version.number), task=replica.hub_task, protocol=protocol
-        )
-        content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
-        if len(body) > LARGE_BODY_BYTES:
-            asked = await asyncio.to_thread(read, body, content_type, replica)
-        else:
-            asked = read(body, content_type, replica)
-        return Predicted(asked, await replica.answer(asked.examples, asked.parameters, deadline), replica)
+        request.note(replica, protocol)
+        asked = await read(replica)
+        reservation = await request.reserve(replica, len(asked.examples))
+        try:
+            answered = await replica.answer(asked.examples, asked.parameters, deadline)
+        except BaseException:
+            reservation.release()
+            raise
+        reservation.settle(replica.task.units_of(answered.answers), answered.compute_seconds)
+        return Predicted(asked, answered, replica)
 
 
 def is_json(body: bytes, content_type: str) -> bool:

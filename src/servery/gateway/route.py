@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
 from servery.errors import MalformedError, ServeryError
 from servery.gateway.message import Request, Response
+from servery.gateway.permission import Permission
 
 Handler = Callable[[Request], Awaitable[Response]]
+ErrorShape = Callable[[ServeryError, str], Any]
+"""Makes the error object of a protocol from an error and the request's id."""
+
+REMEMBERED_PATHS = 4096
 
 
-class Permission(StrEnum):
-    """What a key must be allowed, to call a route. `PUBLIC` needs no key and is for a short list of routes."""
-
-    PUBLIC = "public"
-    PREDICT = "predict"
-    MODELS_READ = "models:read"
-    METRICS_READ = "metrics:read"
-    ADMIN = "admin"
+def plain_error(error: ServeryError, request_id: str) -> Any:
+    """Return the house's own error object, in OpenAI's shape."""
+    return error.body(request_id)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Route:
 
     Attributes:
         method: "GET" (answers HEAD too), "POST", "PUT", "DELETE".
-        path: With parameters in braces, each one segment: "/v1/models/{model}/predict".
+        path: With parameters in braces, each one segment: "/v1/models/{model}/predict". Words may follow a parameter
+            behind a colon: "/v1/models/{model}:predict".
         permission: There is no default: whoever adds a route decides who may call it.
         handler: Answers.
         summary: One line for the documentation.
@@ -39,6 +41,10 @@ class Route:
         example: A body that works.
         tags: Chapters of the documentation.
         content_type: Of an answer that is no JSON.
+        names_model_in_body: The model stands in the body, so the gate lets a key for any model pass and the handler
+            asks `Request.check_model` before it does anything with one.
+        tasks: Names of the tasks whose models it asks; empty for routes that any model answers, or none.
+        error_shape: Makes the error object that this protocol's clients read.
 
     Raises:
         ServeryError: The permission is none of `Permission`, or the method or path cannot be.
@@ -54,6 +60,9 @@ class Route:
     example: Any = None
     tags: tuple[str, ...] = ()
     content_type: str = "application/json"
+    names_model_in_body: bool = False
+    tasks: tuple[str, ...] = ()
+    error_shape: ErrorShape = plain_error
 
     def __post_init__(self) -> None:
         if not isinstance(self.permission, Permission):
@@ -85,6 +94,7 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
+        self._remembered: dict[tuple[str, str], Match] = {}
         self._by_length: dict[int, list[tuple[list[str], Route]]] = {}
         seen: set[tuple[str, str]] = set()
         for route in self.routes:
@@ -93,6 +103,8 @@ class RouteTable:
             seen.add((route.method, route.path))
             segments = route.path.split("/")
             self._by_length.setdefault(len(segments), []).append((segments, route))
+        for group in self._by_length.values():
+            group.sort(key=lambda entry: [_looseness(segment) for segment in entry[0]])
 
     def find(self, method: str, raw_path: str) -> Match | None:
         """Return the route for a method and a path as it was sent, or None.
@@ -100,12 +112,25 @@ class RouteTable:
         Raises:
             MalformedError: A parameter is escaped wrongly.
         """
+        remembered = self._remembered.get((method, raw_path))
+        if remembered is not None:
+            return remembered
         wanted = "GET" if method == "HEAD" else method
         sent = raw_path.split("/")
         for segments, route in self._by_length.get(len(sent), ()):
             if route.method == wanted and _fits(segments, sent):
-                return Match(route, _parameters(segments, sent))
+                match = Match(route, MappingProxyType(_parameters(segments, sent)))
+                if len(self._remembered) >= REMEMBERED_PATHS:
+                    self._remembered.clear()
+                self._remembered[method, raw_path] = match
+                return match
         return None
+
+    def error_shape(self, raw_path: str) -> ErrorShape:
+        """Return how errors look to the clients of a path that has no route: as on the routes beside it."""
+        first = raw_path.split("/", 2)[1:2]
+        beside = Counter(r.error_shape for r in self.routes if r.path.split("/", 2)[1:2] == first)
+        return beside.most_common(1)[0][0] if beside else plain_error
 
     def methods(self, raw_path: str) -> list[str]:
         """Return the methods that some route has on this path."""
@@ -114,12 +139,28 @@ class RouteTable:
         return sorted(found | {"HEAD"} if "GET" in found else found)
 
 
+def _looseness(segment: str) -> int:
+    if segment[:1] != "{":
+        return 0
+    return 2 if segment[-1] == "}" else 1
+
+
 def _fits(segments: list[str], sent: list[str]) -> bool:
-    return all(s == t or (s[:1] == "{" and t != "") for s, t in zip(segments, sent, strict=True))
+    return all(s == t or (s[:1] == "{" and _fits_one(s, t)) for s, t in zip(segments, sent, strict=True))
+
+
+def _fits_one(segment: str, sent: str) -> bool:
+    words = segment.partition("}")[2]
+    return sent.endswith(words) and len(sent) > len(words)
 
 
 def _parameters(segments: list[str], sent: list[str]) -> dict[str, str]:
-    return {s[1:-1]: _unescaped(t) for s, t in zip(segments, sent, strict=True) if s[:1] == "{"}
+    found = {}
+    for segment, value in zip(segments, sent, strict=True):
+        if segment[:1] == "{":
+            name, _, words = segment[1:].partition("}")
+            found[name] = _unescaped(value.removesuffix(words))
+    return found
 
 
 def _unescaped(segment: str) -> str:

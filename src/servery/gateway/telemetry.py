@@ -1,14 +1,14 @@
-"""What a server tells of itself: metrics for Prometheus, and what each key used. Never a key, never a body."""
+"""What a server tells of itself: metrics for Prometheus. Never a key, never a body."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from servery.schemas import UsageEntry
+from servery.gateway.message import Request
 from servery.serving.engine import Engine
 
 LABELS = ("model", "version", "task", "protocol", "code")
@@ -37,31 +37,17 @@ class Telemetry:
             "servery_requests_in_flight", "Requests being answered.", registry=self._registry
         )
         self._children: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
-        self._usage: dict[tuple[str, str, str], list[float]] = {}
 
-    def observe(self, notes: Mapping[str, str], status: int, seconds: float) -> None:
-        """Count one answered request; `notes` holds only names of loaded versions, so the labels stay few."""
-        labels = (*(notes.get(name, "") for name in LABELS[:-1]), str(status))
+    def observe(self, request: Request, status: int, seconds: float) -> None:
+        """Count one answered request; its notes hold only names of loaded versions, so the labels stay few."""
+        notes = request.notes
+        labels = (*[notes.get(name, "") for name in LABELS[:-1]], str(status))
         children = self._children.get(labels)
         if children is None:
             children = self._requests.labels(*labels), self._seconds.labels(*labels[:-1])
             self._children[labels] = children
         children[0].inc()
         children[1].observe(seconds)
-
-    def meter(self, key_id: str, model: str, unit: str, units: int, compute_seconds: float) -> None:
-        """Note what a key used of a model."""
-        entry = self._usage.setdefault((key_id, model, unit), [0, 0, 0.0])
-        entry[0] += 1
-        entry[1] += units
-        entry[2] += compute_seconds
-
-    def usage(self) -> list[UsageEntry]:
-        """Return what every key used since the server started."""
-        return [
-            UsageEntry(key, model, unit, int(requests), int(units), seconds)
-            for (key, model, unit), (requests, units, seconds) in sorted(self._usage.items())
-        ]
 
     def text(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

@@ -15,7 +15,7 @@ from servery.discovery import instances
 from servery.errors import DataError, UnknownNameError
 from servery.models.predictor import Predictor
 from servery.progress import Progress, Silence
-from servery.tasks.task import Task
+from servery.tasks.task import LearnableTask
 
 Hyperparameters = dict[str, Any]
 
@@ -119,7 +119,7 @@ class Work:
         progress: Hears the news.
     """
 
-    task: Task
+    task: LearnableTask
     field: str
     train: Dataset
     validation: Dataset

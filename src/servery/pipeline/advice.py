@@ -13,7 +13,7 @@ from servery.pipeline.plan import Plan
 from servery.pipeline.source import read_for
 from servery.pipeline.workspace import Workspace
 from servery.tasks.form import form_for
-from servery.tasks.task import Task, find_task
+from servery.tasks.task import LearnableTask, find_task, learnable
 
 COMFORTABLE_SECONDS = 900.0
 """Without a deadline, a training expected to take longer than a coffee break is not advised unasked."""
@@ -50,13 +50,13 @@ class Advice:
         ]
 
 
-def task_for(field: Field, dataset: Dataset, name: str = "") -> Task:
+def task_for(field: Field, dataset: Dataset, name: str = "") -> LearnableTask:
     """Return the task that learns this data set's target.
 
     Raises:
         DataError: None of the field's tasks can learn that target.
     """
-    tasks = [find_task(n) for n in ([name] if name else field.tasks)]
+    tasks = [learnable(find_task(n)) for n in ([name] if name else field.tasks)]
     for task in tasks:
         if task.accepts(dataset.target):
             return task

@@ -17,7 +17,7 @@ from servery.pipeline.advice import form_of
 from servery.pipeline.plan import Plan
 from servery.progress import Progress, Silence
 from servery.tasks.form import form_for
-from servery.tasks.task import find_task
+from servery.tasks.task import find_task, learnable
 from servery.training.trainer import Trainer
 
 BASELINE_ROWS = 5_000
@@ -63,9 +63,10 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
 
 def calibrated(predictor: Predictor, validation: Dataset) -> Predictor:
     """Return the predictor with scores that can be believed, fitted on the validation part."""
-    targets = predictor.task.encode_targets(validation, predictor.signature.labels)
+    task = learnable(predictor.task)
+    targets = task.encode_targets(validation, predictor.signature.labels)
     outputs = predictor.outputs(list(validation.examples()))
-    return predictor.calibrated(predictor.task.calibrate(targets, outputs))
+    return predictor.calibrated(task.calibrate(targets, outputs))
 
 
 def finished(predictor: Predictor, validation: Dataset, wants_export: bool, has_time: bool) -> Predictor:
@@ -106,7 +107,7 @@ def _work(plan: Plan, recipe: Recipe, train: Dataset, validation: Dataset, means
     budget = Budget(means.seconds, means.threads)
     identity = means.folder.name if means.folder else ""
     return Work(
-        task=find_task(plan.task),
+        task=learnable(find_task(plan.task)),
         field=plan.field,
         train=train,
         validation=validation,

@@ -18,7 +18,7 @@ from servery.metrics.agreement import matthews_correlation
 from servery.metrics.ranking_curves import Ranking, macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._temperature import fit_temperature
-from servery.tasks.task import Answer, Calibration, Parameters, Task
+from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
 
 
 class LabelScore(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class ClassificationAnswer(Answer, frozen=True):
     labels: tuple[LabelScore, ...]
 
 
-class Classification(Task):
+class Classification(LearnableTask):
     """One label a row."""
 
     name = "classification"

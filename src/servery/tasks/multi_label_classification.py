@@ -17,7 +17,7 @@ from servery.metrics.ranking_curves import macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._temperature import fit_temperature
 from servery.tasks._thresholds import fit_thresholds
-from servery.tasks.task import Answer, Calibration, Parameters, Task
+from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
 
 _Threshold = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
@@ -48,7 +48,7 @@ class MultiLabelAnswer(Answer, frozen=True):
     labels: tuple[SelectedLabel, ...]
 
 
-class MultiLabelClassification(Task):
+class MultiLabelClassification(LearnableTask):
     """Any number of labels a row."""
 
     name = "multi-label-classification"

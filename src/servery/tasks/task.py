@@ -40,20 +40,52 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Task(ABC):
-    """One kind of question. A task is an object in its own file under `tasks/`; nothing else names it.
+    """One kind of question that a model can be asked.
 
-    `outputs` are what a predictor's `run` gives: for classification logits, float32, (rows, labels).
-    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) where a row may carry
-    several labels.
+    A task is an object in its own file under `tasks/`; nothing else names it.
+    `outputs` are what a predictor's `run` gives, a row an input.
     """
 
     name: ClassVar[str]
     title: ClassVar[Mapping[str, str]]
     summary: ClassVar[str]
     unit: ClassVar[str] = "rows"
-    primary_metric: ClassVar[str]
+    """What is counted on the bill; `units_of` counts it."""
     parameters: ClassVar[type[Parameters]]
     answer: ClassVar[type[Answer]]
+
+    @abstractmethod
+    def decode(
+        self,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        calibration: Calibration,
+        parameters: Parameters,
+    ) -> list[Answer]:
+        """Turn raw outputs into one answer a row."""
+
+    @abstractmethod
+    def hub_name(self, kinds: frozenset[Kind]) -> str:
+        """Return the Hub's name of this task for inputs of these kinds, e.g. "text-classification"."""
+
+    @abstractmethod
+    def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
+        """Return the answers exactly as `huggingface_hub.InferenceClient` reads them for this task."""
+
+    def units_of(self, answers: Sequence[Answer]) -> int:
+        """Return how many of `unit` these answers count as; one an input where a task says no other."""
+        return len(answers)
+
+
+class LearnableTask(Task):
+    """A task that models are trained for and judged by here.
+
+    `outputs` are for classification logits, float32, (rows, labels).
+    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) where a row may carry
+    several labels.
+    """
+
+    primary_metric: ClassVar[str]
 
     @abstractmethod
     def accepts(self, target: Column) -> bool:
@@ -76,16 +108,6 @@ class Task(ABC):
         """Turn raw outputs into scores from 0 to 1, float64, (rows, labels)."""
 
     @abstractmethod
-    def decode(
-        self,
-        outputs: np.ndarray,
-        labels: Sequence[str],
-        calibration: Calibration,
-        parameters: Parameters,
-    ) -> list[Answer]:
-        """Turn raw outputs into one answer a row."""
-
-    @abstractmethod
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return every metric of the task by name; `primary_metric` is one of them, larger is better."""
 
@@ -105,14 +127,6 @@ class Task(ABC):
             float32, (rows, labels).
         """
 
-    @abstractmethod
-    def hub_name(self, kinds: frozenset[Kind]) -> str:
-        """Return the Hub's name of this task for inputs of these kinds, e.g. "text-classification"."""
-
-    @abstractmethod
-    def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
-        """Return the answers exactly as `huggingface_hub.InferenceClient` reads them for this task."""
-
 
 def all_tasks() -> dict[str, Task]:
     """Return every task by name."""
@@ -129,3 +143,15 @@ def find_task(name: str) -> Task:
     if name not in tasks:
         raise UnknownNameError.among("task", name, tasks)
     return tasks[name]
+
+
+def learnable(task: Task) -> LearnableTask:
+    """Return the task as one that models are trained for.
+
+    Raises:
+        UnknownNameError: Its models come from elsewhere; none can be trained or judged here.
+    """
+    if not isinstance(task, LearnableTask):
+        known = [name for name, known in all_tasks().items() if isinstance(known, LearnableTask)]
+        raise UnknownNameError.among("task that can be learned", task.name, known)
+    return task

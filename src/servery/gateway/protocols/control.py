@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from servery.errors import UntrustworthyError
 from servery.gateway.access import checked_scopes
 from servery.gateway.message import Request, Response
-from servery.gateway.route import Permission, Route
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route
 from servery.registry.keys import KeyRecord
 from servery.schemas import (
     VERSION,
@@ -96,7 +97,7 @@ async def revoke_key(request: Request) -> Response:
 
 async def show_usage(request: Request) -> Response:
     """Answer what every key used since the server started."""
-    return Response.json(UsageList(request.gateway.telemetry.usage()))
+    return Response.json(UsageList(request.gateway.ledger.usage()))
 
 
 def _key_object(record: KeyRecord, secret: str | None = None) -> KeyObject:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from servery.errors import NotReadyError
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import server_document
-from servery.gateway.route import Permission, Route
+from servery.gateway.permission import Permission
+from servery.gateway.route import Route
 from servery.schemas import Health
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from servery.errors import InputError
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA
+from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, Predicted, asked_bytes, asked_json, is_json, predict, read_json
-from servery.gateway.route import Permission, Route
+from servery.gateway.route import Route
 from servery.serving.replica import Replica
 
 NAMES = frozenset({"inputs", "parameters", "table", "options"})

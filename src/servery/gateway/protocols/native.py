@@ -11,8 +11,9 @@ import msgspec
 from servery.errors import InputError
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
+from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
-from servery.gateway.route import Permission, Route
+from servery.gateway.route import Route
 from servery.registry.registry import Registry
 from servery.registry.version import Version
 from servery.schemas import ColumnObject, ModelList, ModelObject, PredictResponse

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from servery.models.families._examples import EncodedExamples
 from servery.nn.network import Network
-from servery.tasks.task import Calibration, Task
+from servery.tasks.task import Calibration, LearnableTask
 
 VALIDATION_BATCH = 256
 
@@ -32,7 +32,7 @@ class LabelObjective:
 
     def __init__(
         self,
-        task: Task,
+        task: LearnableTask,
         train_targets: np.ndarray,
         validation: EncodedExamples,
         label_count: int,
