@@ -52,6 +52,26 @@ class PredictResponse(msgspec.Struct):
     warnings: list[Notice] = []
 
 
+class ExplainResponse(msgspec.Struct):
+    """Why the inputs got their answers, one explanation an input, in the order of the inputs.
+
+    Attributes:
+        id: Id of the request.
+        model: The version that answered, "name@3".
+        task: The Hub's name of the task.
+        explanations: `label`, its `score`, and for every part of the input the `effect` it had on that score.
+        usage: The model's own unit to how many: one for every look at an input, whole or without a part.
+        warnings: What to know about these answers.
+    """
+
+    id: str
+    model: str
+    task: str
+    explanations: list[Any]
+    usage: dict[str, float]
+    warnings: list[Notice] = []
+
+
 class ColumnObject(msgspec.Struct, frozen=True, omit_defaults=True):
     """One column a model reads."""
 
@@ -76,6 +96,7 @@ class ModelObject(msgspec.Struct, frozen=True):
         labels: What it can answer; filled where one model is asked for.
         task: Our name of the task; `hub_task` is the Hub's.
         state: "ready", "loading", "failed" or "cold" (brought up on first use).
+        ready: Whether it is up; KServe's clients read this.
         is_sample: Whether it learned from a field's generated sample and no real data.
         inputs: The columns it reads; filled where one model is asked for.
         limits: Bounds of one request; filled where one model is asked for.
@@ -93,6 +114,7 @@ class ModelObject(msgspec.Struct, frozen=True):
     field: Text = ""
     recipe: Text = ""
     state: Text = "cold"
+    ready: bool = False
     is_sample: bool = False
     aliases: dict[str, int] = {}
     versions: Annotated[list[Number], Meta(max_length=10_000)] = []

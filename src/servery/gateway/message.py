@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -27,6 +28,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LONGEST_DEADLINE_MS = 3_600_000
+MOST_QUERY_NAMES = 100
 PRESENCE = "servery.presence"
 """Where the edge puts a connection's `Presence` in the scope."""
 
@@ -170,6 +172,24 @@ class Request:
             InputError: It is not that.
         """
         return converted(decoded(await self.body()), of)
+
+    def query(self, of: type[msgspec.Struct]) -> Any:
+        """Read the query (what stands behind the question mark) as a message type.
+
+        Raises:
+            InputError: It is not that, or a name stands twice.
+        """
+        try:
+            text = self.scope.get("query_string", b"").decode("ascii")
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_QUERY_NAMES)
+        except ValueError as error:
+            raise MalformedError(
+                "The query cannot be read.", hint="Send it as ?name=value&other=value."
+            ) from error
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise MalformedError("A name stands twice in the query.")
+        return converted(found, of, is_text=True)
 
     def deadline(self) -> float:
         """Return when the answer must be ready, in the event loop's time; the clock starts now.

@@ -134,7 +134,8 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
                 "schema": {"type": "string", "maxLength": LONGEST_REFERENCE, **_pattern(name)},
             }
             for name in _parameters(route.path)
-        ],
+        ]
+        + _query(route),
         "responses": {"200": _answer(route, schema_of), "default": _error()},
         "security": [] if route.permission is Permission.PUBLIC else [{"key": []}],
     }
@@ -144,6 +145,18 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
             content["example"] = route.example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    (schema,), components = msgspec.json.schema_components([route.query], ref_template=REFERENCE)
+    schema = components[schema["$ref"].rpartition("/")[2]]
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": found}
+        for name, found in schema["properties"].items()
+    ]
 
 
 def _answer(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
@@ -165,7 +178,7 @@ def _schema(declared: Any, schema_of: dict[type, Any]) -> Any:
 
 
 def _parameters(path: str) -> list[str]:
-    return [segment[1:-1] for segment in path.split("/") if segment[:1] == "{"]
+    return [segment[1:].partition("}")[0] for segment in path.split("/") if segment[:1] == "{"]
 
 
 def _pattern(name: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ Reader = Callable[[bytes, str, Replica], Asked]
 async def predict(request: Request, protocol: str, read: Reader) -> Predicted:
     """Answer a request for the model its path names; see `ask`."""
     body = await request.body()
-    content_type = (request.header("content-type") or "").partition(";")[0].strip().lower()
+    content_type = content_type_of(request)
 
     async def read_body(replica: Replica) -> Asked:
         if len(body) > LARGE_BODY_BYTES:
@@ -108,7 +108,7 @@ async def _ask(
     with replica.lease():
         request.note(replica, protocol)
         asked = await read(replica)
-        reservation = await request.reserve(replica, len(asked.examples))
+        reservation = await request.reserve(replica, replica.task.most_units(asked.examples))
         try:
             answered = await replica.answer(asked.examples, asked.parameters, deadline)
         except BaseException:
@@ -116,6 +116,11 @@ async def _ask(
             raise
         reservation.settle(replica.task.units_of(answered.answers), answered.compute_seconds)
         return Predicted(asked, answered, replica)
+
+
+def content_type_of(request: Request) -> str:
+    """Return the content type of a request's body, without its parameters, in lower case."""
+    return (request.header("content-type") or "").partition(";")[0].strip().lower()
 
 
 def is_json(body: bytes, content_type: str) -> bool:
@@ -151,11 +156,9 @@ def asked_json(inputs: Any, parameters: Mapping[str, Any] | None, replica: Repli
     Raises:
         InputError: They do not fit.
     """
-    return Asked(
-        replica.read(inputs),
-        converted(parameters or {}, replica.task.parameters, "/parameters"),
-        replica.form.is_batch(inputs),
-    )
+    checked = converted(parameters or {}, replica.task.parameters, "/parameters")
+    examples = replica.task.prepared(replica.read(inputs), checked)
+    return Asked(examples, checked, replica.form.is_batch(inputs))
 
 
 def asked_bytes(body: bytes, content_type: str, replica: Replica) -> Asked:
@@ -166,4 +169,6 @@ def asked_bytes(body: bytes, content_type: str, replica: Replica) -> Asked:
     """
     if not body:
         raise UnsupportedMediaError("The body is empty.", hint='Send {"inputs": ...} as application/json.')
-    return Asked(replica.read_bytes(body, content_type), replica.task.parameters(), is_batch=False)
+    parameters = replica.task.parameters()
+    examples = replica.task.prepared(replica.read_bytes(body, content_type), parameters)
+    return Asked(examples, parameters, is_batch=False)

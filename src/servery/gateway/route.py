@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+
 from servery.errors import MalformedError, ServeryError
 from servery.gateway.message import Request, Response
 from servery.gateway.permission import Permission
@@ -37,6 +39,7 @@ class Route:
         handler: Answers.
         summary: One line for the documentation.
         request: Schema of the JSON body: a msgspec struct, or a JSON Schema.
+        query: Message type of what may stand behind the question mark; None for nothing.
         response: Schema of the answer, likewise; None where it is no JSON.
         example: A body that works.
         tags: Chapters of the documentation.
@@ -56,6 +59,7 @@ class Route:
     handler: Handler
     summary: str
     request: Any = None
+    query: type[msgspec.Struct] | None = None
     response: Any = None
     example: Any = None
     tags: tuple[str, ...] = ()

@@ -37,19 +37,20 @@ def decoded(body: bytes) -> Any:
     return value
 
 
-def converted(value: Any, to: type[Message], pointer: str = "") -> Message:
+def converted(value: Any, to: type[Message], pointer: str = "", *, is_text: bool = False) -> Message:
     """Return plain types as a message.
 
     Args:
         value: From `decoded`.
         to: A msgspec struct.
         pointer: Where `value` stands in the body.
+        is_text: Whether numbers and the like come as text, as in a query.
 
     Raises:
         InputError: It does not fit; `param` points at the place.
     """
     try:
-        return msgspec.convert(value, to, strict=True)
+        return msgspec.convert(value, to, strict=not is_text)
     except msgspec.ValidationError as error:
         found = _PLACE.match(str(error))
         what, path = (found["what"], found["path"]) if found else (str(error), "")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from servery.data.columns import Column, Kind
+from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics import calibration as believable
@@ -17,6 +17,7 @@ from servery.metrics import classification as found
 from servery.metrics.agreement import matthews_correlation
 from servery.metrics.ranking_curves import Ranking, macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
+from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only, texts
 from servery.tasks._temperature import fit_temperature
 from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
 
@@ -100,6 +101,8 @@ class Classification(LearnableTask):
         parameters: Parameters,
     ) -> list[Answer]:
         """Return one answer a row, its labels from the best down; equal scores keep the order of `labels`."""
+        if isinstance(parameters, ScoresOnly):
+            return score_rows(self.scores(outputs, calibration))
         top_k = parameters.top_k if isinstance(parameters, ClassificationParameters) else None
         scores = self.scores(outputs, calibration)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
@@ -147,6 +150,31 @@ class Classification(LearnableTask):
         """Return the log of the labels' shares, with one row added to each, for every row."""
         counts = np.bincount(targets, minlength=label_count) + 1.0
         return np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))
+
+    def best_label(self, answer: ClassificationAnswer) -> str:
+        """Return the label with the highest score."""
+        return answer.labels[0].label
+
+    def score_of(self, answer: ClassificationAnswer, label: str) -> float:
+        """Return the score of a label; 0 where `top_k` left it out."""
+        return next((pair.score for pair in answer.labels if pair.label == label), 0.0)
+
+    def tensor_parameters(self, parameters: Parameters) -> Parameters:
+        """Return what asks for the bare scores."""
+        return scores_only(parameters)
+
+    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
+        """Return "scores", and "label": the best one."""
+        return (scores_column(labels), Column("label", Kind.TEXT, Role.TARGET))
+
+    def to_tensors(
+        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Return the scores, float32, (rows, labels), and the best labels, (rows,)."""
+        scores = scores_of(answers)
+        if "label" not in names:
+            return {"scores": scores}
+        return {"scores": scores, "label": texts([labels[place] for place in scores.argmax(axis=1)])}
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "image-classification", "text-classification" or "tabular-classification"."""

@@ -15,6 +15,7 @@ from servery.metrics import calibration as believable
 from servery.metrics import multi_label as found
 from servery.metrics.ranking_curves import macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
+from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only
 from servery.tasks._temperature import fit_temperature
 from servery.tasks._thresholds import fit_thresholds
 from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
@@ -104,6 +105,8 @@ class MultiLabelClassification(LearnableTask):
         parameters: Parameters,
     ) -> list[Answer]:
         """Return one answer a row, its labels from the best score down."""
+        if isinstance(parameters, ScoresOnly):
+            return score_rows(self.scores(outputs, calibration))
         asked = parameters if isinstance(parameters, MultiLabelParameters) else MultiLabelParameters()
         scores = self.scores(outputs, calibration)
         thresholds = _thresholds(calibration) if asked.threshold is None else asked.threshold
@@ -157,6 +160,28 @@ class MultiLabelClassification(LearnableTask):
         carrying = (targets > 0).sum(axis=0) + 1.0
         odds = np.log(carrying / (len(targets) + 2.0 - carrying))
         return np.tile(odds.astype(np.float32), (rows, 1))
+
+    def best_label(self, answer: MultiLabelAnswer) -> str:
+        """Return the label with the highest score."""
+        return answer.labels[0].label
+
+    def score_of(self, answer: MultiLabelAnswer, label: str) -> float:
+        """Return the score of a label; 0 where `top_k` left it out."""
+        return next((pair.score for pair in answer.labels if pair.label == label), 0.0)
+
+    def tensor_parameters(self, parameters: Parameters) -> Parameters:
+        """Return what asks for the bare scores."""
+        return scores_only(parameters)
+
+    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
+        """Return "scores"."""
+        return (scores_column(labels),)
+
+    def to_tensors(
+        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Return the scores, float32, (rows, labels)."""
+        return {"scores": scores_of(answers)}
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "image-classification", "text-classification" or "tabular-classification"."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
 
-from servery.data.columns import Column, Kind
+from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.discovery import instances
 from servery.errors import UnknownNameError
@@ -37,6 +37,19 @@ class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class Answer(msgspec.Struct, frozen=True):
     """What a model says about one input; a task adds its own."""
+
+
+@dataclass(frozen=True)
+class HubQuestion:
+    """One body in the Hub's form: what is asked of the model, and how its answers go back.
+
+    Attributes:
+        inputs: As the model's own form reads them.
+        answers: Shapes the answers; None for the task's `hub_answers`.
+    """
+
+    inputs: Any
+    answers: Callable[[Sequence[Answer]], Any] | None = None
 
 
 class Task(ABC):
@@ -72,9 +85,55 @@ class Task(ABC):
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
         """Return the answers exactly as `huggingface_hub.InferenceClient` reads them for this task."""
 
+    def tensor_parameters(self, parameters: Parameters) -> Parameters:
+        """Return what to ask instead, when the answers are only wanted as tensors: the cheapest that gives them."""
+        return parameters
+
+    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
+        """Return the tensors that answers are sent as, in order: tensor columns, and texts as text columns.
+
+        Where a task says nothing else it is one text: the JSON of the answer.
+        """
+        return (Column("answer", Kind.TEXT, Role.TARGET),)
+
+    def to_tensors(
+        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Return the tensors of that name, a row an answer; texts as an array of objects, each the bytes of one.
+
+        Args:
+            answers: To `tensor_parameters`.
+            labels: What can be answered, in the order of the model's outputs.
+            names: Some of those of `output_tensors`.
+        """
+        return {"answer": np.array([msgspec.json.encode(answer) for answer in answers], object)}
+
+    def prepared(self, examples: list[dict[str, Any]], parameters: Parameters) -> list[dict[str, Any]]:
+        """Return the examples as the encoder needs them, where parameters decide what is encoded (seeds, sizes)."""
+        return examples
+
+    def hub_question(self, inputs: Any) -> HubQuestion:
+        """Return how inputs in the Hub's form are asked, for tasks that the Hub asks in several ways."""
+        return HubQuestion(inputs)
+
+    def most_units(self, examples: Sequence[Mapping[str, Any]]) -> int:
+        """Return as many of `unit` as the answers to these examples can count as; reserved before the work."""
+        return len(examples)
+
     def units_of(self, answers: Sequence[Answer]) -> int:
         """Return how many of `unit` these answers count as; one an input where a task says no other."""
         return len(answers)
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """A task whose answers give labels scores, so that it can be explained what speaks for a label."""
+
+    def best_label(self, answer: Any) -> str:
+        """Return the label with the highest score."""
+
+    def score_of(self, answer: Any, label: str) -> float:
+        """Return the score of a label, from 0 to 1; 0 where the answer lacks it."""
 
 
 class LearnableTask(Task):

@@ -9,16 +9,20 @@ from datetime import datetime
 import msgspec
 
 from servery.errors import InputError
+from servery.gateway.explaining import explained
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
 from servery.gateway.route import Route
+from servery.gateway.strict_json import converted
+from servery.models.explanation import ExplainParameters
 from servery.registry.registry import Registry
 from servery.registry.version import Version
-from servery.schemas import ColumnObject, ModelList, ModelObject, PredictResponse
+from servery.schemas import ColumnObject, ExplainResponse, ModelList, ModelObject, PredictResponse
 from servery.serving.engine import Engine
 from servery.serving.replica import Replica
+from servery.tasks.form import Example
 
 NAMES = frozenset({"inputs", "parameters"})
 
@@ -73,6 +77,38 @@ async def answer(request: Request) -> Response:
     )
 
 
+async def explain(request: Request) -> Response:
+    """Answer why inputs get their answers: which of their parts speak for the label, and how much."""
+    predicted, explanations = await explained(request, "native", read_explain)
+    replica = predicted.replica
+    return Response.json(
+        ExplainResponse(
+            id=request.id,
+            model=replica.version.reference,
+            task=replica.hub_task,
+            explanations=list(explanations),
+            usage=predicted.usage,
+            warnings=predicted.warnings,
+        ),
+        headers=[(b"x-model-version", replica.version.reference.encode())],
+    )
+
+
+def read_explain(body: bytes, content_type: str, replica: Replica) -> tuple[list[Example], ExplainParameters]:
+    """Read `{"inputs": ..., "parameters": {"label": ...}}`, or a picture's bytes with their content type.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if not is_json(body, content_type):
+        return replica.read_bytes(body, content_type), ExplainParameters()
+    value = read_json(body, NAMES)
+    if "inputs" not in value:
+        raise InputError('The body has no "inputs".', param="/inputs", hint='{"inputs": ...}')
+    parameters = converted(value.get("parameters") or {}, ExplainParameters, "/parameters")
+    return replica.read(value["inputs"]), parameters
+
+
 def read(body: bytes, content_type: str, replica: Replica) -> Asked:
     """Read `{"inputs": ..., "parameters": {...}}`, or a picture's bytes with their content type.
 
@@ -104,6 +140,7 @@ def _object(reference: str, version: Version, engine: Engine, group: list[Versio
         field=version.field,
         recipe=version.recipe,
         state=engine.state(version),
+        ready=engine.state(version) == "ready",
         is_sample=bool(version.lineage.get("is_sample")),
         aliases={alias: v.number for v in group for alias in v.aliases},
         versions=[v.number for v in group],
@@ -152,6 +189,29 @@ ROUTES = (
             "additionalProperties": False,
         },
         response=PredictResponse,
+        example=EXAMPLE,
+        tags=("predictions",),
+    ),
+    Route(
+        "POST",
+        "/v1/models/{model}/explain",
+        Permission.PREDICT,
+        explain,
+        "Explain answers: which parts of an input speak for its label",
+        request={
+            "type": "object",
+            "properties": {
+                "inputs": INPUTS_SCHEMA,
+                "parameters": {
+                    "type": "object",
+                    "properties": {"label": {"type": ["string", "null"], "maxLength": 1024}},
+                    "additionalProperties": False,
+                },
+            },
+            "required": ["inputs"],
+            "additionalProperties": False,
+        },
+        response=ExplainResponse,
         example=EXAMPLE,
         tags=("predictions",),
     ),

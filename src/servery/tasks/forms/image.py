@@ -105,6 +105,11 @@ def _read_object(value: Any, columns: Sequence[Column], pointer: str, limits: Bo
 
 
 def _read_picture(value: Any, pointer: str, limits: Bounds) -> bytes:
+    if isinstance(value, bytes):  # from a tensor: the picture itself, or its base64
+        if format_of(value) is not None:
+            check_picture(value, pointer, limits)
+            return value
+        value = value.decode("latin-1")
     if not isinstance(value, str):
         raise InputError(f"Expected a picture in base64 at {pointer}, got {described(value)}.", param=pointer)
     if len(value) > _most_characters(limits):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from servery.data.columns import Column, Kind
 from servery.errors import InputError, UnsupportedMediaError
-from servery.tasks.form import Bounds, Example, Form
+from servery.tasks.form import Bounds, Example, Form, plain_values
 from servery.tasks.forms._cells import cell_schema, cell_to_json, described, read_cell
 from servery.tasks.forms._inputs import as_list, check_count, check_names, pointer_to
 
@@ -46,6 +48,13 @@ class TableForm(Form):
             f"Cannot read table rows from a body of type {content_type or 'unknown'!r}.",
             hint='send application/json, e.g. {"inputs": {"column": 1.5}}',
         )
+
+    def examples_from_arrays(
+        self, arrays: Mapping[str, np.ndarray], columns: Sequence[Column], limits: Bounds
+    ) -> list[Example]:
+        """Read an array of values for each column."""
+        table = {c.name: plain_values(arrays[c.name], c) for c in columns}
+        return _examples_of_columns(table, columns, limits)
 
     def to_json(self, example: Example, columns: Sequence[Column]) -> Any:
         """Return the row as an object."""
