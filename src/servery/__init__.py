@@ -30,6 +30,8 @@ _FACE = {
     "deploy": "servery.pipeline.deploy",
     "diagnose": "servery.pipeline.diagnosis",
     "evaluate": "servery.pipeline.reevaluate",
+    "explain": "servery.pipeline.ask",
+    "explanation_lines": "servery.pipeline.ask",
     "is_serving": "servery.pipeline.ask",
     "load": "servery.pipeline.local",
     "missing_starters": "servery.pipeline.starters",
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
     from servery.pipeline.advice import advise as advise
     from servery.pipeline.ask import answer_line as answer_line
     from servery.pipeline.ask import ask as ask
+    from servery.pipeline.ask import explain as explain
+    from servery.pipeline.ask import explanation_lines as explanation_lines
     from servery.pipeline.ask import is_serving as is_serving
     from servery.pipeline.batch import predict_file as predict_file
     from servery.pipeline.deploy import deploy as deploy

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+collect_ignore = ["judges"]  # they run in their own environment
+
 HOUSE = Path(__file__).parent.parent / "gateway" / "house.py"
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from servery.errors import CancelledError, MalformedError, TooLargeError, TooSlowError, UnsupportedMediaError
+
+SLOWEST_BYTES_A_SECOND = 64 * 2**10
+"""What a large body must keep up with."""
 
 _HOST = re.compile(r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$")
 
@@ -27,6 +31,52 @@ async def read_body(
         TooSlowError: It did not arrive in time.
         CancelledError: The client went away.
     """
+    _check_head(headers, max_bytes)
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            async for part in _parts(receive, max_bytes):
+                parts.append(part)
+    except TimeoutError:
+        raise TooSlowError(f"The body did not arrive within {timeout_seconds:g} seconds.") from None
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def body_parts(
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    headers: Mapping[bytes, bytes],
+    max_bytes: int,
+    timeout_seconds: float,
+) -> AsyncGenerator[bytes]:
+    """Yield a large body part by part, as it arrives.
+
+    It must keep up with `SLOWEST_BYTES_A_SECOND`, on average behind the first `timeout_seconds`.
+
+    Raises:
+        UnsupportedMediaError: It is compressed.
+        TooLargeError: It is, or says it is, larger than `max_bytes`.
+        TooSlowError: It comes too slowly.
+        CancelledError: The client went away.
+    """
+    _check_head(headers, max_bytes)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    parts = _parts(receive, max_bytes)
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                part = await anext(parts, None)
+        except TimeoutError:
+            raise TooSlowError(
+                f"The body came with less than {SLOWEST_BYTES_A_SECOND:,} bytes a second."
+            ) from None
+        if part is None:
+            return
+        deadline += len(part) / SLOWEST_BYTES_A_SECOND
+        yield part
+
+
+def _check_head(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
     encoding = headers.get(b"content-encoding", b"identity")
     if encoding.strip().lower() != b"identity":
         raise UnsupportedMediaError(
@@ -36,15 +86,11 @@ async def read_body(
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit() or int(declared) > max_bytes:
         raise _too_large(max_bytes)
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            return await _read(receive, max_bytes)
-    except TimeoutError:
-        raise TooSlowError(f"The body did not arrive within {timeout_seconds:g} seconds.") from None
 
 
-async def _read(receive: Callable[[], Awaitable[MutableMapping[str, Any]]], max_bytes: int) -> bytes:
-    parts: list[bytes] = []
+async def _parts(
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]], max_bytes: int
+) -> AsyncGenerator[bytes]:
     size = 0
     while True:
         message = await receive()
@@ -54,9 +100,9 @@ async def _read(receive: Callable[[], Awaitable[MutableMapping[str, Any]]], max_
         size += len(part)
         if size > max_bytes:
             raise _too_large(max_bytes)
-        parts.append(part)
+        yield part
         if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return
 
 
 def _too_large(max_bytes: int) -> TooLargeError:
@@ -65,6 +111,7 @@ def _too_large(max_bytes: int) -> TooLargeError:
     )
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach an address.
 

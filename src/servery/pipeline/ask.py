@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from servery.client import Client
 from servery.data.columns import Kind
 from servery.errors import InputError, ModelNotFoundError, NotReadyError
 from servery.models.signature import Signature
-from servery.pipeline.local import load
+from servery.pipeline.local import Model, load
 from servery.pipeline.workspace import Workspace
 from servery.settings import Settings
 
 LONGEST_PATH = 4096
+MOST_LINES = 12
 
 
 def ask(
@@ -38,20 +39,59 @@ def ask(
         ModelNotFoundError: There is none of that name.
         InputError: The input is not what the model takes.
     """
-    workspace = workspace or Workspace.open()
+    asked = dict(parameters or {})
+    return _asked(
+        reference,
+        inputs,
+        workspace or Workspace.open(),
+        lambda client, readable: list(client.predict(reference, readable, **asked)),
+        lambda model, readable: list(model(readable, **asked)),
+    )
+
+
+def explain(
+    reference: str, inputs: Any, label: str | None = None, workspace: Workspace | None = None
+) -> list[dict[str, Any]]:
+    """Say why one input or each of a list gets its answer.
+
+    Args:
+        reference: "name", "name@3" or "name@alias".
+        inputs: As for `ask`.
+        label: What to explain; None explains the best label of each input.
+        workspace: Where the model is registered; None opens the default data home.
+
+    Raises:
+        ModelNotFoundError: There is none of that name.
+        InputError: The model's answers cannot be explained, or it has no such label.
+    """
+    return _asked(
+        reference,
+        inputs,
+        workspace or Workspace.open(),
+        lambda client, readable: client.explain(reference, readable, label=label),
+        lambda model, readable: model.explain(readable, label=label),
+    )
+
+
+def _asked(
+    reference: str,
+    inputs: Any,
+    workspace: Workspace,
+    remotely: Callable[[Client, Any], list[dict[str, Any]]],
+    locally: Callable[[Model, Any], list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
     version = workspace.registry.resolve(reference)
-    signature = _signature(version.folder)
-    readable = _readable(inputs, signature)
+    readable = _readable(inputs, _signature(version.folder))
     base_url = f"http://{workspace.settings.host}:{workspace.settings.port}"
     if workspace.settings.admin_key_file.is_file():
         key = workspace.settings.admin_key_file.read_text().strip()
         try:
             with Client(base_url, api_key=key, retries=0) as client:
-                return list(client.predict(reference, readable, **dict(parameters or {})))
+                return remotely(client, readable)
         except (NotReadyError, ModelNotFoundError):
             # No server, or another home's server: the model is here all the same.
             pass
-    return list(load(reference, workspace)(readable, **dict(parameters or {})))
+    return locally(load(reference, workspace), readable)
 
 
 def is_serving(settings: Settings) -> bool:
@@ -71,6 +111,27 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     labels = answer.get("labels") or [answer]
     shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
     return ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
+
+
+def explanation_lines(explanation: Mapping[str, Any]) -> list[str]:
+    """Return one explanation as lines for people, the parts that matter most first.
+
+    >>> rude = {"part": {"column": "text", "text": "rude", "start": 0}, "effect": 0.4}
+    >>> explanation_lines({"label": "negative", "score": 0.97, "effects": [rude]})
+    ['negative 0.97', '+0.400  rude']
+    """
+    effects = sorted(explanation["effects"], key=lambda effect: -abs(effect["effect"]))[:MOST_LINES]
+    return [
+        f"{explanation['label']} {explanation['score']:.2f}",
+        *(f"{effect['effect']:+.3f}  {_part_text(effect['part'])}" for effect in effects),
+    ]
+
+
+def _part_text(part: Mapping[str, Any]) -> str:
+    if part.get("box"):
+        left, top, width, height = part["box"]
+        return f"{part['column']} at {left},{top}, {width} x {height} pixels"
+    return part["text"] if part.get("start") is not None else f"{part['column']} = {part.get('text', '')}"
 
 
 def _signature(folder: Path) -> Signature:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from servery.errors import InputError
+from servery.models.explanation import Inquiry, checked_label, explainable
 from servery.models.predictor import Predictor
 from servery.pipeline.workspace import Workspace
 from servery.prediction import Prediction
@@ -52,6 +53,20 @@ class Model:
             task=self.predictor.task.hub_name(self.predictor.signature.kinds),
             usage={self.predictor.task.unit: float(len(examples))},
         )
+
+    def explain(self, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+        """Return why one input or each of a list got its answer; see `Client.explain`.
+
+        Raises:
+            InputError: The model's answers cannot be explained, or it has no such label.
+        """
+        signature, task = self.predictor.signature, self.predictor.task
+        explainable(task)
+        inquiry = Inquiry.into(self._examples(inputs), self._form, signature)
+        chosen = checked_label(label, signature.labels)
+        answers = self.predictor.decode(self.predictor.outputs(inquiry.examples))
+        found: list[dict[str, Any]] = msgspec.to_builtins(inquiry.explanations(task, answers, chosen))
+        return found
 
     def _examples(self, inputs: Any) -> list[Example]:
         signature = self.predictor.signature

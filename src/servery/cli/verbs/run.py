@@ -12,9 +12,10 @@ from typing import Annotated, Any, TextIO
 import typer
 
 import servery
+from servery.cli.input import read_input
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_json
-from servery.errors import InputError, StorageError, UsageError
+from servery.errors import StorageError, UsageError
 
 
 def verb(
@@ -39,27 +40,12 @@ def verb(
         rows = servery.predict_file(reference, batch, parameters)
         _write_lines(rows, output)
         return
-    answers = servery.ask(reference, _input(input), parameters)
+    answers = servery.ask(reference, read_input(input), parameters)
     if json:
         print_json(answers)
     else:
         for answer in answers:
             print(servery.answer_line(answer))
-
-
-def _input(text: str) -> Any:
-    if text.startswith("@"):
-        path = Path(text[1:])
-        if not path.is_file():
-            raise InputError(f"There is no file {path}.", param="input")
-        return path.read_bytes()
-    if text:
-        return text
-    if sys.stdin.isatty():
-        raise InputError(
-            "Nothing was asked.", hint='servery run sentiment-analysis "slow and rude"', param="input"
-        )
-    return sys.stdin.buffer.read()
 
 
 def _write_lines(rows: Iterable[dict[str, Any]], output: Path | None) -> None:
