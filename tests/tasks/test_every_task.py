@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from servery.data.columns import Column, Kind, Role
-from servery.tasks.task import Calibration, LearnableTask, all_tasks
+from servery.tasks.label_task import LabelTask
+from servery.tasks.task import Calibration, all_tasks
 
-TASKS = [task for task in all_tasks().values() if isinstance(task, LearnableTask)]
+TASKS = [task for task in all_tasks().values() if isinstance(task, LabelTask)]
 CELLS = {
     Kind.CATEGORY: ["good", "bad", "bad", "fine"] * 10,
     Kind.LABELS: [("a", "b"), (), ("b",), ("c", "a")] * 10,

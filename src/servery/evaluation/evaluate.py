@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from servery.data.dataset import Dataset
@@ -17,21 +18,19 @@ from servery.evaluation.evaluation import Comparison, Evaluation, Metric
 from servery.evaluation.mistakes import confident_mistakes
 from servery.evaluation.slices import worst_slices
 from servery.evaluation.verdict import judge, suspected_leaks
+from servery.evaluation.view import Case, all_views
 from servery.metrics.resampling import Interval, bootstrap
 from servery.models.predictor import Predictor
-from servery.tasks.task import Calibration, LearnableTask, learnable
+from servery.tasks.label_task import LabelTask, carried, selected
+from servery.tasks.task import Judgement, LearnableTask, learnable
 
 __all__ = ["Evaluation", "evaluate"]
-
-_NEVER = 1e-12
-"""The score of a label that a baseline has never met."""
 
 
 @dataclass(frozen=True)
 class _Baseline:
     name: str
-    outputs: np.ndarray
-    calibration: Calibration
+    judgement: Judgement
 
 
 def evaluate(
@@ -66,10 +65,11 @@ def evaluate(
     task, labels, calibration = learnable(predictor.task), predictor.signature.labels, predictor.calibration
     targets = task.encode_targets(test, labels)
     outputs = predictor.outputs(list(test.examples()))
-    baselines = [_trivial(task, train, labels, len(test))]
+    baselines = [_trivial(task, train, labels, targets)]
     if cheap_baseline is not None:
-        baselines.append(_cheap(cheap_baseline, test, labels))
-    metrics, comparisons = _measure(task, targets, outputs, calibration, baselines, seed)
+        baselines.append(_cheap(cheap_baseline, test, labels, targets))
+    judgement = task.judge(targets, outputs, calibration)
+    metrics, comparisons = _measure(judgement, task.primary_metric, len(test), baselines, seed)
     leaks = suspected_leaks(findings, test, train)
     is_sample = bool((facts or {}).get("is_sample"))
     verdict = judge(metrics[0], comparisons, len(test), leaks, is_sample)
@@ -87,60 +87,44 @@ def evaluate(
         cheap_recipe="" if cheap_baseline is None else cheap_baseline.recipe,
         findings=tuple(finding.to_dict() for finding in findings),
         history=tuple(_finite(epoch) for epoch in history),
-        **_of_labels(task, test, train, targets, outputs, predictor),
+        **_weaknesses(task, test, train, task.quality(targets, outputs, calibration)),
+        **_of_labels(task, test, targets, outputs, predictor),
+        views=_views(Case(predictor, task, test, train, targets, outputs)),
     )
 
 
-def _trivial(task: LearnableTask, train: Dataset, labels: Sequence[str], rows: int) -> _Baseline:
-    targets = task.encode_targets(train, labels)
+def _trivial(task: LearnableTask, train: Dataset, labels: Sequence[str], targets: np.ndarray) -> _Baseline:
+    known = task.encode_targets(train, labels)
     # Calibrated on the same rows, so that with several labels a row it too has the thresholds it deserves.
-    calibration = task.calibrate(targets, task.trivial_outputs(targets, len(labels), len(targets)))
-    return _Baseline("trivial", task.trivial_outputs(targets, len(labels), rows), calibration)
+    calibration = task.calibrate(known, task.trivial_outputs(known, len(labels), len(known)))
+    outputs = task.trivial_outputs(known, len(labels), len(targets))
+    return _Baseline("trivial", task.judge(targets, outputs, calibration))
 
 
-def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str]) -> _Baseline:
-    """Run the cheap baseline; its scores, in the order of the model's labels, become outputs that need no fitting."""
-    fitted, is_single = predictor.calibration, not predictor.calibration.thresholds
-    scores = (
-        learnable(predictor.task)
-        .scores(predictor.outputs(list(test.examples())), fitted)
-        .clip(_NEVER, 1 - _NEVER)
-    )
-    logits = np.log(scores) if is_single else np.log(scores) - np.log1p(-scores)
-    known = {label: place for place, label in enumerate(predictor.signature.labels)}
-    outputs = np.full((len(test), len(labels)), np.log(_NEVER))
-    thresholds = [0.5] * len(labels)
-    for place, label in enumerate(labels):
-        if label in known:
-            outputs[:, place] = logits[:, known[label]]
-            thresholds[place] = 0.5 if is_single else fitted.thresholds[known[label]]
-    return _Baseline(
-        predictor.recipe, outputs, Calibration(thresholds=() if is_single else tuple(thresholds))
-    )
+def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str], targets: np.ndarray) -> _Baseline:
+    task = learnable(predictor.task)
+    outputs = predictor.outputs(list(test.examples()))
+    aligned = task.aligned(outputs, predictor.calibration, predictor.signature.labels, labels)
+    return _Baseline(predictor.recipe, task.judge(targets, *aligned))
 
 
 def _measure(
-    task: LearnableTask,
-    targets: np.ndarray,
-    outputs: np.ndarray,
-    calibration: Calibration,
-    baselines: Sequence[_Baseline],
-    seed: int,
+    judgement: Judgement, primary_metric: str, rows: int, baselines: Sequence[_Baseline], seed: int
 ) -> tuple[tuple[Metric, ...], tuple[Comparison, ...]]:
     """Measure the model and its lead over each baseline, with intervals from the same resamples."""
 
     def measure(rows: np.ndarray) -> dict[str, float]:
-        found = task.measure(targets[rows], outputs[rows], calibration)
+        found = judgement.measure(rows)
         for place, baseline in enumerate(baselines):
-            other = task.primary(targets[rows], baseline.outputs[rows], baseline.calibration)
-            found[f"lead {place}"] = found[task.primary_metric] - other
+            found[f"lead {place}"] = found[primary_metric] - baseline.judgement.primary(rows)
         return found
 
-    whole = measure(np.arange(len(targets)))
-    intervals = bootstrap(measure, len(targets), seed=seed)
-    beside = [task.measure(targets, baseline.outputs, baseline.calibration) for baseline in baselines]
+    every = np.arange(rows)
+    whole = measure(every)
+    intervals = bootstrap(measure, rows, seed=seed)
+    beside = [baseline.judgement.measure(every) for baseline in baselines]
     names = [name for name in whole if not name.startswith("lead ")]
-    names.sort(key=lambda name: name != task.primary_metric)
+    names.sort(key=lambda name: name != primary_metric)
     metrics = [
         Metric(name, whole[name], *_ends(intervals.get(name)), *(found.get(name) for found in beside))
         for name in names
@@ -149,7 +133,7 @@ def _measure(
     for place, baseline in enumerate(baselines):
         lead = whole[f"lead {place}"]
         interval = intervals.get(f"lead {place}", Interval(lead, lead))
-        value = beside[place][task.primary_metric]
+        value = beside[place][primary_metric]
         comparisons.append(Comparison(baseline.name, value, lead, interval.low, interval.high))
     return tuple(metrics), tuple(comparisons)
 
@@ -158,22 +142,27 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
     return (None, None) if interval is None else (interval.low, interval.high)
 
 
+def _weaknesses(task: LearnableTask, test: Dataset, train: Dataset, quality: np.ndarray) -> dict[str, Any]:
+    slices, examined = worst_slices(test, train, quality)
+    return {
+        "quality": task.quality_title,
+        "overall_quality": float(quality.mean()),
+        "slices": slices,
+        "slices_examined": examined,
+    }
+
+
 def _of_labels(
-    task: LearnableTask,
-    test: Dataset,
-    train: Dataset,
-    targets: np.ndarray,
-    outputs: np.ndarray,
-    predictor: Predictor,
+    task: LearnableTask, test: Dataset, targets: np.ndarray, outputs: np.ndarray, predictor: Predictor
 ) -> dict[str, Any]:
     """Return the parts of an evaluation that only a model with labels has."""
+    if not isinstance(task, LabelTask):
+        return {}
     labels, calibration = predictor.signature.labels, predictor.calibration
     scores = task.scores(outputs, calibration)
-    truth = of_labels.carried(targets, len(labels))
-    taken = of_labels.selected(scores, targets, calibration)
-    quality = of_labels.quality(truth, taken)
+    truth, taken = carried(targets, len(labels)), selected(scores, targets, calibration)
     roc, precision_recall = of_labels.curves(targets, scores, labels)
-    slices, examined = worst_slices(test, train, quality)
+    sureness = of_labels.sureness(scores, targets, taken)
     return {
         "confusion": of_labels.confusion(targets, scores),
         "label_rows": of_labels.label_rows(targets, scores, labels, calibration),
@@ -181,15 +170,14 @@ def _of_labels(
         "precision_recall": precision_recall,
         "reliability": of_labels.reliability(task, targets, outputs, calibration),
         "thresholds": of_labels.thresholds(targets, scores),
-        "quality": "share of rows answered rightly"
-        if targets.ndim == 1
-        else "F1 of a row's labels, mean over rows",
-        "overall_quality": float(quality.mean()),
-        "slices": slices,
-        "slices_examined": examined,
-        "mistakes": confident_mistakes(
-            test, truth, taken, of_labels.sureness(scores, targets, taken), labels
-        ),
+        "mistakes": confident_mistakes(test, truth, taken, sureness, labels),
+    }
+
+
+def _views(case: Case) -> dict[str, Any]:
+    """Return what the views of this task found, as plain JSON types."""
+    return {
+        view.name: msgspec.to_builtins(view.look(case)) for view in all_views() if view.accepts(case.task)
     }
 
 

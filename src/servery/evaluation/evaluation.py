@@ -178,6 +178,7 @@ class Evaluation:
         slices: The worst, worst first.
         slices_examined: How many were looked at.
         mistakes: The most confident ones.
+        views: What the views of this task found, by name; see `evaluation.view`.
     """
 
     task: str
@@ -204,6 +205,7 @@ class Evaluation:
     slices: tuple[Slice, ...] = ()
     slices_examined: int = 0
     mistakes: tuple[Mistake, ...] = ()
+    views: dict[str, Any] = field(default_factory=dict)
 
     @property
     def primary(self) -> Metric:

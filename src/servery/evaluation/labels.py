@@ -10,23 +10,12 @@ from servery.evaluation.evaluation import Bin, Curve, LabelRow, Reliability, Thr
 from servery.metrics import calibration as believable
 from servery.metrics import classification, multi_label
 from servery.metrics.ranking_curves import Ranking, precision_recall_curve, roc_curve
-from servery.tasks.task import Calibration, LearnableTask
+from servery.tasks.label_task import LabelTask, carried, selected
+from servery.tasks.task import Calibration
 
 MOST_CURVES = 6
 MOST_POINTS = 200
 THRESHOLDS = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
-
-
-def selected(scores: np.ndarray, targets: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Return which labels the model answers, bool, (rows, labels): the best one, or all from their thresholds on."""
-    if targets.ndim == 1:
-        return carried(scores.argmax(axis=1), scores.shape[1])
-    return np.asarray(scores >= (np.array(calibration.thresholds) if calibration.thresholds else 0.5))
-
-
-def carried(targets: np.ndarray, label_count: int) -> np.ndarray:
-    """Return which labels each row truly carries, bool, (rows, labels)."""
-    return np.asarray(targets[:, None] == np.arange(label_count) if targets.ndim == 1 else targets > 0)
 
 
 def sureness(scores: np.ndarray, targets: np.ndarray, taken: np.ndarray) -> np.ndarray:
@@ -87,7 +76,7 @@ def _curve(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
 
 
 def reliability(
-    task: LearnableTask, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
+    task: LabelTask, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
 ) -> Reliability:
     """Return the reliability table with the fitted calibration, and the error without it."""
     before = task.scores(outputs, Calibration())
@@ -128,19 +117,3 @@ def _threshold_row(is_positive: np.ndarray, taken: np.ndarray, threshold: float)
         recall=float(measured.recall[0]),
         f1=float(measured.f1[0]),
     )
-
-
-def quality(truth: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Return how right each row is, from 0 to 1: the F1 of its labels, 1 where nothing was to be found or said.
-
-    With one label a row that is whether it was found.
-
-    Args:
-        truth: Labels the row carries, bool, (rows, labels).
-        taken: Labels the model answers, bool, (rows, labels).
-
-    Returns:
-        float64, (rows,).
-    """
-    both = truth.sum(axis=1) + taken.sum(axis=1)
-    return np.where(both > 0, 2 * (truth & taken).sum(axis=1) / np.maximum(both, 1), 1.0)

@@ -14,6 +14,7 @@ from servery.evaluation import sections
 from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluation import Evaluation
 from servery.evaluation.metric_names import meaning_of, title_of
+from servery.evaluation.view import all_views
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -52,6 +53,12 @@ def render(
         ranking=[figure for figure in pairs if figure],
         beliefs=[figure for figure in beliefs if figure],
         learning=sections.learning(evaluation),
+        views=[
+            f
+            for view in all_views()
+            if view.name in evaluation.views
+            for f in view.figures(evaluation.views[view.name])
+        ],
         slices=sections.slices(evaluation),
         folds=sections.folds(cross_validation),
         svg=Markup,

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from servery.evaluation import figures
 from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluation import Curve, Evaluation
+from servery.evaluation.figure import Figure, Key
 from servery.evaluation.metric_names import title_of
 
 MOST_CONFUSED_LABELS = 30
 MOST_EPOCHS = 100
 """Rows of the table of a long training, about: of more epochs every n-th is shown."""
-
-
-@dataclass(frozen=True)
-class Key:
-    """One entry of a legend: a name, a colour of the page ("accent", "ink", "soft") and strokes and gaps."""
-
-    name: str
-    colour: str = "accent"
-    dashes: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the report."""
-
-    title: str
-    sentence: str
-    svg: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    legend: tuple[Key, ...] = ()
 
 
 def headline(evaluation: Evaluation) -> Figure:

@@ -19,7 +19,8 @@ from servery.metrics.ranking_curves import Ranking, macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only, texts
 from servery.tasks._temperature import fit_temperature
-from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
+from servery.tasks.label_task import LabelTask
+from servery.tasks.task import Answer, Calibration, Parameters
 
 
 class LabelScore(msgspec.Struct, frozen=True):
@@ -43,13 +44,14 @@ class ClassificationAnswer(Answer, frozen=True):
     labels: tuple[LabelScore, ...]
 
 
-class Classification(LearnableTask):
+class Classification(LabelTask):
     """One label a row."""
 
     name = "classification"
     title = {"en": "Classification", "zh": "分类"}
     summary = "Which one of the labels fits the input?"
     primary_metric = "macro_f1"
+    quality_title = "share of rows answered rightly"
     parameters = ClassificationParameters
     answer = ClassificationAnswer
 
@@ -92,6 +94,10 @@ class Classification(LearnableTask):
         Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
         """
         return np.asarray(np.exp(_log_softmax(outputs.astype(np.float64) / calibration.temperature)))
+
+    def logits(self, scores: np.ndarray) -> np.ndarray:
+        """Return the logarithms of the scores."""
+        return np.asarray(np.log(scores))
 
     def decode(
         self,

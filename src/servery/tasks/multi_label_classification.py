@@ -18,7 +18,8 @@ from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only
 from servery.tasks._temperature import fit_temperature
 from servery.tasks._thresholds import fit_thresholds
-from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
+from servery.tasks.label_task import LabelTask
+from servery.tasks.task import Answer, Calibration, Parameters
 
 _Threshold = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
@@ -49,13 +50,14 @@ class MultiLabelAnswer(Answer, frozen=True):
     labels: tuple[SelectedLabel, ...]
 
 
-class MultiLabelClassification(LearnableTask):
+class MultiLabelClassification(LabelTask):
     """Any number of labels a row."""
 
     name = "multi-label-classification"
     title = {"en": "Multi-label classification", "zh": "多标签分类"}
     summary = "Which of the labels, none or many, fit the input?"
     primary_metric = "macro_f1"
+    quality_title = "F1 of a row's labels, mean over rows"
     parameters = MultiLabelParameters
     answer = MultiLabelAnswer
 
@@ -96,6 +98,10 @@ class MultiLabelClassification(LearnableTask):
         """Return sigmoid(outputs / temperature), float64, (rows, labels)."""
         half = outputs.astype(np.float64) / (2.0 * calibration.temperature)
         return np.asarray(0.5 * (1.0 + np.tanh(half)))  # the sigmoid, written so that it cannot overflow
+
+    def logits(self, scores: np.ndarray) -> np.ndarray:
+        """Return the logarithms of the odds."""
+        return np.asarray(np.log(scores) - np.log1p(-scores))
 
     def decode(
         self,

@@ -139,52 +139,90 @@ class Scored(Protocol):
 class LearnableTask(Task):
     """A task that models are trained for and judged by here.
 
-    `outputs` are for classification logits, float32, (rows, labels).
-    `targets` are what `encode_targets` gives: int64 (rows,), or float32 (rows, labels) where a row may carry
-    several labels.
+    `outputs` and `targets` are arrays whose first axis is the row: numbers where all rows have one shape (logits,
+    float32, (rows, labels)), else objects, one a row (a text, the boxes of a picture).
     """
 
     primary_metric: ClassVar[str]
+    quality_title: ClassVar[str]
+    """What `quality` is, in words, e.g. "share of rows answered rightly"."""
 
     @abstractmethod
     def accepts(self, target: Column) -> bool:
         """Whether this task can learn that target column."""
 
     @abstractmethod
-    def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
-        """Return what can be answered, in the order of the model's outputs."""
-
-    @abstractmethod
     def encode_targets(self, dataset: Dataset, labels: Sequence[str]) -> np.ndarray:
-        """Return the targets as numbers.
+        """Return what the right answers are, in the form that `measure` compares with.
 
         Raises:
-            DataError: A target is missing or is none of `labels`; the message names the lines.
+            DataError: A target is missing or cannot be one; the message names the lines.
         """
-
-    @abstractmethod
-    def scores(self, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Turn raw outputs into scores from 0 to 1, float64, (rows, labels)."""
 
     @abstractmethod
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return every metric of the task by name; `primary_metric` is one of them, larger is better."""
 
+    @abstractmethod
+    def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
+        """Return what a model that ignores its input would put out, fitted on training targets."""
+
+    @abstractmethod
+    def quality(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return how right each row is, from 0 to 1, float64, (rows,): weak slices and mistakes are found by it."""
+
+    def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return what can be answered, in the order of the model's outputs; empty for tasks without labels."""
+        return ()
+
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
         """Return the primary metric alone; a task overrides it where that is cheaper than `measure`."""
         return self.measure(targets, outputs, calibration)[self.primary_metric]
 
-    @abstractmethod
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
-        """Fit the calibration on a validation part."""
+        """Fit the calibration on a validation part; none where a task has nothing to fit."""
+        return Calibration(fitted_on=len(targets))
 
-    @abstractmethod
-    def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
-        """Return what a model that ignores its input would put out, fitted on training targets.
+    def aligned(
+        self, outputs: np.ndarray, calibration: Calibration, known: Sequence[str], labels: Sequence[str]
+    ) -> tuple[np.ndarray, Calibration]:
+        """Return a model's outputs as if its labels were `labels` and not `known`, and the calibration for them."""
+        return outputs, calibration
 
-        Returns:
-            float32, (rows, labels).
+    def judge(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> Judgement:
+        """Return what the outputs are worth, ready to be measured on many choices of rows.
+
+        A task whose metrics are sums over rows overrides it, so that a thousand resamples cost a thousand sums.
         """
+        return RowJudgement(self, targets, outputs, calibration)
+
+
+class Judgement(Protocol):
+    """A model's outputs beside what is right."""
+
+    def measure(self, rows: np.ndarray) -> dict[str, float]:
+        """Return every metric on these rows (places, with repeats)."""
+
+    def primary(self, rows: np.ndarray) -> float:
+        """Return the primary metric on these rows."""
+
+
+@dataclass(frozen=True)
+class RowJudgement:
+    """Measures anew on every choice of rows."""
+
+    task: LearnableTask
+    targets: np.ndarray
+    outputs: np.ndarray
+    calibration: Calibration
+
+    def measure(self, rows: np.ndarray) -> dict[str, float]:
+        """Return every metric on these rows."""
+        return self.task.measure(self.targets[rows], self.outputs[rows], self.calibration)
+
+    def primary(self, rows: np.ndarray) -> float:
+        """Return the primary metric on these rows."""
+        return self.task.primary(self.targets[rows], self.outputs[rows], self.calibration)
 
 
 def all_tasks() -> dict[str, Task]:

@@ -1,0 +1,1 @@
+"""What a report shows of some tasks only, a file each."""
