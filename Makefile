@@ -1,9 +1,10 @@
 # The few commands of the house; each makes the environment if it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
+INFERENCE := src/servery/gateway/inference
 TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: up install dev test check format docs demo chaos bench clean
+.PHONY: up install dev test check format protos docs demo chaos bench clean
 
 up: .venv/.installed ## install and start the server with its starter models
 	$(BIN)/servery up
@@ -43,6 +44,9 @@ format: .venv/.installed-dev
 
 chaos: .venv/.installed-dev ## the long kill -9 tests
 	$(TEST_THREADS) $(BIN)/python -m pytest -m chaos
+
+protos: .venv/.installed-dev ## the description of gRPC's messages, from its source
+	$(BIN)/python -m grpc_tools.protoc --proto_path $(INFERENCE) --descriptor_set_out $(INFERENCE)/inference.binpb inference.proto
 
 docs: .venv/.installed-dev ## the pages made from the code
 	$(BIN)/python docs/generate.py

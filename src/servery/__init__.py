@@ -24,6 +24,7 @@ _FACE = {
     "answer_line": "servery.pipeline.ask",
     "ask": "servery.pipeline.ask",
     "check_data": "servery.pipeline.inspect_data",
+    "checked_limits": "servery.gateway.access",
     "checked_scopes": "servery.gateway.access",
     "child_environment": "servery.console.server",
     "cross_validate": "servery.pipeline.reevaluate",
@@ -36,6 +37,8 @@ _FACE = {
     "load": "servery.pipeline.local",
     "missing_starters": "servery.pipeline.starters",
     "predict_file": "servery.pipeline.batch",
+    "predict_to_file": "servery.pipeline.batch",
+    "read_usage": "servery.registry.usage",
     "serve": "servery.console.server",
     "train": "servery.pipeline.train",
     "train_starter": "servery.pipeline.starters",
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from servery.console.server import serve as serve
     from servery.fields._field import Field as Field
     from servery.fields._field import all_fields as all_fields
+    from servery.gateway.access import checked_limits as checked_limits
     from servery.gateway.access import checked_scopes as checked_scopes
     from servery.pipeline.advice import Advice as Advice
     from servery.pipeline.advice import advise as advise
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
     from servery.pipeline.ask import explanation_lines as explanation_lines
     from servery.pipeline.ask import is_serving as is_serving
     from servery.pipeline.batch import predict_file as predict_file
+    from servery.pipeline.batch import predict_to_file as predict_to_file
     from servery.pipeline.deploy import deploy as deploy
     from servery.pipeline.diagnosis import diagnose as diagnose
     from servery.pipeline.inspect_data import check_data as check_data
@@ -84,4 +89,5 @@ if TYPE_CHECKING:
     from servery.pipeline.train import train as train
     from servery.pipeline.workspace import Workspace as Workspace
     from servery.pipeline.workspace import admin_key as admin_key
+    from servery.registry.usage import read_usage as read_usage
     from servery.settings import Settings as Settings

@@ -8,37 +8,39 @@ import json
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
+from servery.call import Call
 from servery.errors import DeadlineError, InputError, NotReadyError, ServeryError
+from servery.job_client import AsyncJobs, Jobs
 from servery.prediction import Prediction
-from servery.schemas import VERSION, ErrorBody, ModelList, ModelObject, PredictResponse, Status
+from servery.schemas import (
+    VERSION,
+    ErrorBody,
+    ExplainResponse,
+    ModelList,
+    ModelObject,
+    PredictResponse,
+    Status,
+    UsageEntry,
+    UsageList,
+)
 from servery.settings import Settings
 
 RETRIED = (429, 503)
 LONGEST_PAUSE_SECONDS = 10.0
+"""A server that asks for a longer one has its error raised at once: a used-up quota of the day, say."""
 
 Message = TypeVar("Message")
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One request to be sent."""
-
-    method: str
-    path: str
-    content: bytes | None = None
-    content_type: str = "application/json"
-
-
-Steps = Generator[_Call | float, httpx.Response, httpx.Response]
+Steps = Generator[Call | float, httpx.Response, httpx.Response]
 """What a conversation asks of its transport: send a call, or wait so many seconds."""
 
 
@@ -57,7 +59,7 @@ class _Core:
             "headers": {"user-agent": f"servery-python/{VERSION}", **_authorization(api_key)},
         }
 
-    def steps(self, call: _Call) -> Steps:
+    def steps(self, call: Call) -> Steps:
         """Send a call, again after the pause the server asks for, and return its good answer.
 
         Raises:
@@ -65,24 +67,29 @@ class _Core:
         """
         for attempt in range(self.retries + 1):
             response = yield call
-            if response.status_code not in RETRIED or attempt == self.retries:
+            pause = _pause_seconds(response, attempt)
+            if (
+                response.status_code not in RETRIED
+                or attempt == self.retries
+                or pause > LONGEST_PAUSE_SECONDS
+            ):
                 break
-            yield _pause_seconds(response, attempt)
+            yield pause
         if response.is_success:
             return response
         raise error_of(response)
 
-    def predict(self, model: str, inputs: Any, parameters: Mapping[str, Any]) -> _Call:
-        """Return the call of a prediction; one picture without parameters travels as it is."""
-        path = f"/v1/models/{quote(model, safe='@')}/predict"
+    def asked(self, verb: str, model: str, inputs: Any, parameters: Mapping[str, Any]) -> Call:
+        """Return the call of a prediction or explanation; one picture without parameters travels as it is."""
+        path = f"/v1/models/{quote(model, safe='@')}/{verb}"
         wanted = {name: value for name, value in parameters.items() if value is not None}
         if isinstance(inputs, (bytes, bytearray, memoryview, Path)) and not wanted:
             content = _read(inputs)
             if isinstance(content, bytes):
-                return _Call("POST", path, content, "application/octet-stream")
+                return Call("POST", path, content, "application/octet-stream")
         body = {"inputs": _plain(inputs), "parameters": wanted}
         try:
-            return _Call("POST", path, json.dumps(body, ensure_ascii=False, allow_nan=False).encode())
+            return Call("POST", path, json.dumps(body, ensure_ascii=False, allow_nan=False).encode())
         except (TypeError, ValueError) as error:
             raise InputError(f"The inputs cannot be sent: {error}.", param="inputs") from error
 
@@ -101,16 +108,24 @@ class _Core:
         return NotReadyError(f"No server answers at {self.base_url}: {error}.", hint="servery serve")
 
 
-MODELS = _Call("GET", "/v1/models")
-STATUS = _Call("GET", "/admin/v1/status")
+MODELS = Call("GET", "/v1/models")
+STATUS = Call("GET", "/admin/v1/status")
 
 
-def _model_call(model: str) -> _Call:
-    return _Call("GET", f"/v1/models/{quote(model, safe='@')}")
+def _model_call(model: str) -> Call:
+    return Call("GET", f"/v1/models/{quote(model, safe='@')}")
+
+
+def _usage_call(since: str, until: str, key: str, model: str, group: str) -> Call:
+    asked = {"since": since, "until": until, "key": key, "model": model, "group": group}
+    return Call("GET", f"/admin/v1/usage?{urlencode({n: v for n, v in asked.items() if v})}")
 
 
 class Client:
     """Asks a server.
+
+    Attributes:
+        jobs: Many rows, answered in the background.
 
     Args:
         base_url: Where it is; None takes SERVERY_BASE_URL, else the address this machine's settings name.
@@ -129,6 +144,7 @@ class Client:
     ) -> None:
         self._core = _Core(base_url, api_key, timeout_seconds, retries)
         self._http = httpx.Client(**self._core.options)
+        self.jobs = Jobs(self._send)
 
     def __enter__(self) -> Client:
         return self
@@ -158,6 +174,20 @@ class Client:
         """Return what every loaded version is doing, as `schemas.ReplicaStatus`; needs an admin key."""
         return _replicas(self._send(STATUS))
 
+    def usage(
+        self, *, since: str = "", until: str = "", key: str = "", model: str = "", group: str = "key,model"
+    ) -> list[UsageEntry]:
+        """Return what keys used; needs an admin key.
+
+        Args:
+            since: Only hours that begin at this moment or later, e.g. "2026-03-01", "2026-03-01T12:00:00Z" or "24h".
+            until: Only hours that begin before this moment.
+            key: Only this key, by its id or name.
+            model: Only this model, "name" or "name@3".
+            group: What to tell apart besides the unit: key, model, and one of hour, day and month.
+        """
+        return _read_as(self._send(_usage_call(since, until, key, model, group)), UsageList).data
+
     def predict(self, model: str, inputs: Any, **parameters: Any) -> Prediction:
         """Answer one input or a list of them.
 
@@ -171,7 +201,24 @@ class Client:
             InputError: The inputs are not what it takes.
             NotReadyError: No server answers.
         """
-        return self._core.prediction(self._send(self._core.predict(model, inputs, parameters)))
+        return self._core.prediction(self._send(self._core.asked("predict", model, inputs, parameters)))
+
+    def explain(self, model: str, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+        """Return why one input or each of a list got its answer.
+
+        Args:
+            model: "name", "name@3" or "name@alias".
+            inputs: As for `predict`.
+            label: What to explain; None explains the best label of each input.
+
+        Returns:
+            One dict an input: `label`, its `score`, and `effects`, one a part of the input: by how much the score
+            falls without it.
+
+        Raises:
+            InputError: The model's answers cannot be explained, or it has no such label.
+        """
+        return _explanations(self._send(self._core.asked("explain", model, inputs, {"label": label})))
 
     def text_classification(self, model: str, text: str, *, top_k: int | None = None) -> list[dict[str, Any]]:
         """Return the labels of a text with their scores, the best first."""
@@ -189,7 +236,7 @@ class Client:
         """Return the best label of every row; `table` is columns of values or a list of rows."""
         return _best_labels(self.predict(model, _rows(table)))
 
-    def _send(self, call: _Call) -> httpx.Response:
+    def _send(self, call: Call) -> httpx.Response:
         steps = self._core.steps(call)
         step = next(steps)
         try:
@@ -198,7 +245,7 @@ class Client:
                     time.sleep(step)
                     step = next(steps)
                 else:
-                    step = steps.send(self._http.request(**_sent(step)))
+                    step = steps.send(self._http.request(**step.sent()))
         except StopIteration as done:
             response: httpx.Response = done.value
             return response
@@ -219,6 +266,7 @@ class AsyncClient:
     ) -> None:
         self._core = _Core(base_url, api_key, timeout_seconds, retries)
         self._http = httpx.AsyncClient(**self._core.options)
+        self.jobs = AsyncJobs(self._send)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -244,10 +292,20 @@ class AsyncClient:
         """Return what every loaded version is doing; see `Client.status`."""
         return _replicas(await self._send(STATUS))
 
+    async def usage(
+        self, *, since: str = "", until: str = "", key: str = "", model: str = "", group: str = "key,model"
+    ) -> list[UsageEntry]:
+        """Return what keys used; see `Client.usage`."""
+        return _read_as(await self._send(_usage_call(since, until, key, model, group)), UsageList).data
+
     async def predict(self, model: str, inputs: Any, **parameters: Any) -> Prediction:
         """Answer one input or a list of them; see `Client.predict`."""
-        call = self._core.predict(model, inputs, parameters)
+        call = self._core.asked("predict", model, inputs, parameters)
         return self._core.prediction(await self._send(call))
+
+    async def explain(self, model: str, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+        """Return why one input or each of a list got its answer; see `Client.explain`."""
+        return _explanations(await self._send(self._core.asked("explain", model, inputs, {"label": label})))
 
     async def text_classification(
         self, model: str, text: str, *, top_k: int | None = None
@@ -267,7 +325,7 @@ class AsyncClient:
         """Return the best label of every row; see `Client.tabular_classification`."""
         return _best_labels(await self.predict(model, _rows(table)))
 
-    async def _send(self, call: _Call) -> httpx.Response:
+    async def _send(self, call: Call) -> httpx.Response:
         steps = self._core.steps(call)
         step = next(steps)
         while True:
@@ -276,7 +334,7 @@ class AsyncClient:
                     await asyncio.sleep(step)
                     step = next(steps)
                 else:
-                    step = steps.send(await self._http.request(**_sent(step)))
+                    step = steps.send(await self._http.request(**step.sent(is_async=True)))
             except StopIteration as done:
                 response: httpx.Response = done.value
                 return response
@@ -297,6 +355,10 @@ def error_of(response: httpx.Response) -> ServeryError:
     retry_after = response.headers.get("retry-after", "")
     error.retry_after_seconds = int(retry_after) if retry_after.isdigit() else None
     return error
+
+
+def _explanations(response: httpx.Response) -> list[dict[str, Any]]:
+    return _read_as(response, ExplainResponse).explanations
 
 
 def _kinds(root: type[ServeryError]) -> Iterator[type[ServeryError]]:
@@ -324,12 +386,7 @@ def _local_key() -> str | None:
 
 def _pause_seconds(response: httpx.Response, attempt: int) -> float:
     asked = response.headers.get("retry-after", "")
-    return min(float(asked) if asked.isdigit() else 0.5 * 2.0**attempt, LONGEST_PAUSE_SECONDS)
-
-
-def _sent(call: _Call) -> dict[str, Any]:
-    headers = {} if call.content is None else {"content-type": call.content_type}
-    return {"method": call.method, "url": call.path, "content": call.content, "headers": headers}
+    return float(asked) if asked.isdigit() else min(0.5 * 2.0**attempt, LONGEST_PAUSE_SECONDS)
 
 
 def _read_as(response: httpx.Response, message: type[Message]) -> Message:

@@ -14,7 +14,9 @@ ServeryError                      internal                 500
 │   ├── TooLargeError             input.too_large          413
 │   ├── HeaderTooLargeError       input.header_too_large   431
 │   ├── TooSlowError              input.too_slow           408
-│   └── UnsupportedMediaError     input.unsupported_media  415
+│   ├── UnsupportedMediaError     input.unsupported_media  415
+│   ├── UnsupportedParameterError input.unsupported        400   a parameter that other servers may know
+│   └── ModelTaskError            model.task               400   the model exists, but answers other questions
 ├── NotFoundError                 not_found                404
 │   ├── ModelNotFoundError        model.not_found          404
 │   ├── RouteNotFoundError        route.not_found          404
@@ -23,13 +25,15 @@ ServeryError                      internal                 500
 ├── UnauthenticatedError          access.key_missing       401
 ├── ForbiddenError                access.forbidden         403
 ├── ConflictError                 conflict                 409
-├── QuotaError                    quota.exceeded           429
+├── QuotaError                    quota.exceeded           429   so much a day, a month or altogether
+│   └── RateLimitError            rate.exceeded            429   so much a minute
 ├── OverloadedError               server.overloaded        503
 ├── NotReadyError                 server.not_ready         503
 ├── DeadlineError                 request.deadline         504
 ├── CancelledError                request.cancelled        499
 ├── ArtifactError                 artifact.invalid         422   a model folder is torn, hostile or unknown
 ├── ModelLoadError                model.load               500
+├── ModelCrashedError             model.crashed            503   its own process died or hung, and comes back
 ├── NonFiniteError                model.non_finite         500
 ├── TrainingError                 training.failed          500
 │   └── InterruptedTrainingError  training.interrupted     503   saved; the same command continues
@@ -187,6 +191,20 @@ class UnsupportedMediaError(InputError):
     http_status = 415
 
 
+class UnsupportedParameterError(InputError):
+    """The protocol knows this parameter; nothing here can do what it asks."""
+
+    code = "input.unsupported"
+    http_status = 400
+
+
+class ModelTaskError(InputError):
+    """The model exists, but this is no question it answers."""
+
+    code = "model.task"
+    http_status = 400
+
+
 class NotFoundError(ServeryError):
     """What was asked for is not here."""
 
@@ -262,12 +280,18 @@ class ConflictError(ServeryError):
 
 
 class QuotaError(ServeryError):
-    """A rate or quota of the key is used up."""
+    """A quota of the key is used up."""
 
     code = "quota.exceeded"
     http_status = 429
     exit_code = 6
     kind = "rate_limit_error"
+
+
+class RateLimitError(QuotaError):
+    """The key asks faster than it may; it frees again within a minute."""
+
+    code = "rate.exceeded"
 
 
 class OverloadedError(ServeryError):
@@ -310,6 +334,13 @@ class ModelLoadError(ServeryError):
     """A version could not be brought up; the one before keeps serving."""
 
     code = "model.load"
+
+
+class ModelCrashedError(ServeryError):
+    """The process of an isolated model died or was stopped while it answered; it is started again."""
+
+    code = "model.crashed"
+    http_status = 503
 
 
 class NonFiniteError(ServeryError):

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from servery.client import Client
+
 HOUSE = Path(__file__).parent / "house.py"
 
 
@@ -45,14 +47,22 @@ def server(house: ModuleType, home: Any) -> Iterator[Any]:
         "SERVERY_MAX_BODY_BYTES": "1000000",
         "SERVERY_MAX_QUEUE_ROWS": "64",
         "SERVERY_MAX_BATCH_ROWS": "16",
+        "SERVERY_MAX_UPLOAD_BYTES": "1000000",
     }
     process = house.ServerProcess(home.folder, bounds)
     process.wait_until_ready()
+    _walk_a_job(process.url, home.secrets["root"])
     yield process
     assert process.stop() == 0
     log = (home.folder / "server.log").read_text()
     assert not any(secret in log for secret in home.secrets.values())
     assert "canary" not in log
+
+
+def _walk_a_job(url: str, key: str) -> None:
+    with Client(url, api_key=key) as client:
+        job = client.jobs.create("reviews", ["The staff were friendly.", "Never again."], id="walked-job")
+        assert client.jobs.wait(job.id, timeout_seconds=20).state == "succeeded"
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Run as a program it serves a home: `python house.py FOLDER [PORT]`. Only that pr
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from servery.data.columns import Column, Kind, Role
 from servery.models.encoder import Encoder
 from servery.models.encoders.pictures import Pictures
 from servery.models.encoders.rows import Rows
+from servery.models.encoders.tensors import Tensors
 from servery.models.encoders.terms import Terms
 from servery.models.predictor import Predictor
 from servery.models.runtime import Runtime
@@ -105,6 +107,18 @@ def shades() -> Predictor:
     return predictor([("image", Kind.IMAGE)], ("dark", "bright"), encoder, runtime, None)
 
 
+def signals(dtype: str = "float32", *shape: int) -> Predictor:
+    """A tensor model: are the numbers larger on the left or on the right?"""
+    encoder = Tensors(["x"])
+    size = math.prod(shape or (4,))
+    weight = np.zeros((size, 2), np.float32)
+    weight[: size // 2, 0] = weight[size // 2 :, 1] = 1.0
+    runtime = Linear(weight, np.zeros(2, np.float32))
+    made = predictor([], ("left", "right"), encoder, runtime, [1] * (size // 2) + [0] * (size - size // 2))
+    column = Column("x", Kind.TENSOR, Role.INPUT, shape=shape or (4,), dtype=dtype)
+    return replace(made, signature=replace(made.signature, inputs=(column,)))
+
+
 def drill(tilt: Any = 0.0) -> Predictor:
     """A model that sleeps and fails on order."""
     encoder = load_room("encoders/drill").DrillEncoder()
@@ -149,7 +163,8 @@ class Home:
     def register(self, name: str, model: Predictor, *aliases: str, **lineage: Any) -> Version:
         with tempfile.TemporaryDirectory() as staged:
             model.save(Path(staged))
-            facts = {"task": "classification", "field": "sentiment-analysis", "recipe": model.recipe}
+            signature = model.signature
+            facts = {"task": signature.task, "field": signature.field, "recipe": model.recipe}
             return self.registry.register(
                 name, Path(staged), {**facts, "lineage": lineage}, actor="test", aliases=aliases
             )
@@ -177,12 +192,19 @@ def furnish(home: Home) -> None:
     home.register("reviews", reviews(turn=-1.0))
     home.register("loans", loans(), "production", is_sample=True)
     home.register("shades", shades(), "production")
+    home.register("signals", signals(), "production")
+    home.register("counts", signals("int32"), "production")
+    home.register("spare", signals(), "production")
+    for name, model in load_room("openai_models").all_models().items():
+        home.register(name, model, "production")
+    home.register("scribe", load_room("scribe").scribe(), "production")
     home.register("drill", drill(), "production")
     home.register("broken", drill("broken"))
     home.key("root", "admin")
     home.key("app", "predict", "models:read")
     home.key("only-loans", "predict:loans")
     home.key("watcher", "metrics:read")
+    home.key("nobody", "metrics:read")
 
 
 class ServerProcess:
@@ -235,7 +257,10 @@ def _serve(home: Path) -> None:
     servery.models.runtimes.__path__.append(str(ROOMS / "runtimes"))
 
     def ready(url: str, new_key: str | None, settings: Settings) -> None:
-        print(json.dumps({"url": url, "new_key": new_key, "port": settings.port}), flush=True)
+        told = {"url": url, "new_key": new_key, "port": settings.port}
+        if settings.grpc_port is not None:
+            told["grpc"] = f"{settings.host}:{settings.grpc_port}"
+        print(json.dumps(told), flush=True)
 
     serve(Settings(home=home), ready=ready)
 

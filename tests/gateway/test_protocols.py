@@ -116,7 +116,7 @@ def test_models_are_listed_as_openai_lists_them(call: Call) -> None:
     listing = call("GET", "/v1/models", key="app").json()
     assert listing["object"] == "list"
     by_id = {model["id"]: model for model in listing["data"]}
-    assert set(by_id) == {"broken", "drill", "loans", "reviews", "shades"}
+    assert set(by_id) >= {"broken", "drill", "loans", "reviews", "shades"}
     for model in by_id.values():
         assert model["object"] == "model"
         assert model["created"] > 1_600_000_000
@@ -137,7 +137,7 @@ def test_metrics_parse_and_never_name_a_key(call: Call, predict: Call, home: Any
     labels = families["servery_requests"].samples[0].labels
     assert set(labels) == {"model", "version", "task", "protocol", "code"}
     models = {sample.labels["model"] for sample in families["servery_requests"].samples}
-    assert models <= {"", "reviews", "loans", "shades", "drill"}
+    assert models <= {"", *(model["id"] for model in call("GET", "/v1/models").json()["data"])}
     assert families["servery_request_duration_seconds"].type == "histogram"
     assert not any(secret in text for secret in home.secrets.values())
     assert not re.search(r"key-[0-9a-f]{16}", text)

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from servery.errors import ConflictError
+from servery.gateway import ports
 from servery.gateway.app import build_app
 from servery.gateway.permission import Permission
 from servery.gateway.route import static
-from servery.gateway.server import listen
 from servery.serving.engine import Engine
 from servery.settings import Settings
 
@@ -26,19 +26,24 @@ def test_a_taken_port_is_one_clear_error(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConflictError, match=f"Port {port} on 127.0.0.1 is in use") as refused:
-            listen(Settings(home=tmp_path, port=port))
+        with (
+            pytest.raises(ConflictError, match=f"Port {port} on 127.0.0.1 is in use") as refused,
+            ports.held(Settings(home=tmp_path, port=port)),
+        ):
+            pass
         assert refused.value.hint == f"servery serve --port {port + 1}"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])
 def test_an_address_that_others_can_reach_must_be_allowed(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ConflictError, match="reached from other machines"):
-        listen(Settings(home=tmp_path, host=host, port=0))
+    settings = Settings(home=tmp_path, host=host, port=0)
+    with pytest.raises(ConflictError, match="reached from other machines"), ports.held(settings):
+        pass
 
 
 def test_an_address_that_others_can_reach_can_be_allowed(tmp_path: Path) -> None:
-    listen(Settings(home=tmp_path, host="0.0.0.0", port=0, allow_remote=True)).close()
+    with ports.held(Settings(home=tmp_path, host="0.0.0.0", port=0, allow_remote=True)) as held:
+        assert held.port > 0
 
 
 def test_the_first_start_makes_an_admin_key_and_the_next_one_does_not(
@@ -75,3 +80,55 @@ def test_a_server_loads_neither_torch_nor_training_code(house: ModuleType) -> No
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(found.stdout) == []
+
+
+def test_a_taken_grpc_port_says_which_setting_to_change(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ConflictError, match=f"Port {port} on 127.0.0.1 is in use") as refused,
+            ports.held(Settings(home=tmp_path, port=0, grpc_port=port)),
+        ):
+            pass
+        assert refused.value.hint == f"SERVERY_GRPC_PORT={port + 1}, or off"
+        assert refused.value.param == "grpc_port"
+
+
+def test_a_port_that_workers_share_is_not_shared_with_another_server(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port=0, workers=2)
+    with ports.held(settings) as held:
+        workers = [ports.listening(held.host, held.port) for _ in range(2)]
+        for worker in workers:
+            worker.listen()
+        with (
+            pytest.raises(ConflictError, match="in use"),
+            ports.held(Settings(home=tmp_path, port=held.port)),
+        ):
+            pass
+        for worker in workers:
+            worker.close()
+
+
+def test_grpc_can_be_turned_off(house: ModuleType, tmp_path: Path) -> None:
+    process = house.ServerProcess(tmp_path, {"SERVERY_GRPC_PORT": "off"})
+    assert process.grpc == ""
+    assert process.stop() == 0
+
+
+def test_grpc_is_told_with_its_real_port_and_answers_in_every_worker(
+    house: ModuleType, tmp_path: Path
+) -> None:
+    pytest.importorskip("grpc_health")
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    process = house.ServerProcess(tmp_path, {"SERVERY_WORKERS": "2"})
+    process.wait_until_ready()
+    for number in range(6):
+        # A connection each: those of one process are shared unless they differ in an option.
+        with grpc.insecure_channel(process.grpc, [("servery.test", number)]) as channel:
+            health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+            assert health.status == health_pb2.HealthCheckResponse.SERVING
+    assert process.stop() == 0

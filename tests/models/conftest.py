@@ -1,8 +1,11 @@
 """Small parts of the fields' samples, tiny hyperparameters, and a training of every recipe, made once."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from servery.data.dataset import Dataset
 from servery.fields.computer_vision import FIELD as PICTURES
 from servery.fields.financial_risk import FIELD as TABLES
 from servery.fields.sentiment_analysis import FIELD as TEXTS
+from servery.models.predictor import Predictor
 from servery.models.recipe import Budget, Made, Recipe, Work
 from servery.tasks.task import find_task
 from servery.training.trainer import Trainer
@@ -97,6 +101,25 @@ def field_sample() -> Callable[[str, str], Dataset]:
 
 @pytest.fixture(scope="session")
 def trained() -> Callable[[Recipe, str], Made]:
+    return made
+
+
+@pytest.fixture(scope="session")
+def scribes() -> ModuleType:
+    """The house's maker of tiny language models."""
+    path = Path(__file__).parents[1] / "gateway" / "rooms" / "scribe.py"
+    spec = importlib.util.spec_from_file_location("servery_test_scribe", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def scribe(scribes: ModuleType) -> Predictor:
+    """The tiny language model."""
+    made: Predictor = scribes.scribe()
     return made
 
 

@@ -27,8 +27,37 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "labels": 3,
         "dropout": 0.1,
     },
+    "bert_encoder": {
+        "vocabulary_size": 50,
+        "size": 8,
+        "heads": 2,
+        "num_layers": 2,
+        "inner_size": 16,
+        "max_tokens": 30,
+        "parts": 2,
+        "epsilon": 1e-12,
+        "pooling": "mean",
+    },
+    "causal_decoder": {
+        "vocabulary_size": 50,
+        "hidden_size": 8,
+        "inner_size": 16,
+        "num_layers": 2,
+        "heads": 4,
+        "key_value_heads": 2,
+        "head_size": 4,
+        "context_tokens": 30,
+        "norm_epsilon": 1e-6,
+        "rope_theta": 10_000.0,
+        "rope_scaling": None,
+        "is_tied": False,
+        "input_bias": True,
+        "output_bias": True,
+    },
 }
 ROWS = 5
+WIDTHS = {"bert_encoder": 9, "causal_decoder": 50}
+"""Numbers a row puts out, where it is not three labels; a causal decoder does so for each of its tokens."""
 
 
 def inputs_for(network: Network) -> dict[str, torch.Tensor]:
@@ -37,6 +66,9 @@ def inputs_for(network: Network) -> dict[str, torch.Tensor]:
         tokens = torch.randint(1, 50, (ROWS, 11))
         for row in range(ROWS):
             tokens[row, 2 * row + 1 :] = 0
+        if "parts" in network.axes:
+            is_token = (tokens > 0).long()
+            return {"tokens": tokens, "parts": tokens % 2, "is_token": is_token}
         return {"tokens": tokens}
     if "pixels" in network.axes:
         return {"pixels": torch.randint(0, 256, (ROWS, 3, 9, 7), dtype=torch.uint8)}
@@ -57,12 +89,15 @@ def test_a_row_does_not_feel_its_neighbours_nor_its_padding(name: str) -> None:
     network = built(name)
     inputs = inputs_for(network)
     together = network(**inputs)
-    assert together.shape == (ROWS, 3)
+    assert (len(together), together.shape[-1]) == (ROWS, WIDTHS.get(name, 3))
     for row in range(ROWS):
         alone = {key: value[row : row + 1] for key, value in inputs.items()}
         if "tokens" in alone:
-            alone = {"tokens": alone["tokens"][:, : 2 * row + 1]}
-        assert torch.allclose(network(**alone), together[row : row + 1], atol=1e-5)
+            alone = {key: value[:, : 2 * row + 1] for key, value in alone.items()}
+        expected = together[row : row + 1]
+        if expected.ndim == 3:
+            expected = expected[:, : 2 * row + 1]
+        assert torch.allclose(network(**alone), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,12 +112,48 @@ def test_a_name_in_use_an_unknown_name_and_bad_scopes_are_refused(keys: Keys) ->
     assert [record.name for record in keys.list()] == ["ci"]
 
 
-def test_using_a_key_is_noted_without_waking_the_servers(keys: Keys, database: Database) -> None:
-    record, _ = keys.create("ci", ["predict"], actor="ada")
+def test_limits_change_one_by_one_and_are_audited(keys: Keys, database: Database) -> None:
+    record, secret = keys.create("ci", ["predict"], limits={"rows_per_day": 60, "weight": 2}, actor="ada")
     before = read_revision(database)
-    keys.touch(record.id, datetime(2026, 1, 2, tzinfo=UTC))
-    assert keys.list()[0].last_used_at == "2026-01-02T00:00:00.000000Z"
-    assert read_revision(database) == before
+    keys.limit("ci", {"rows_per_day": 70, "tokens_total": 5}, actor="bob")
+    changed = keys.limit(record.id, {"weight": None}, actor="bob")
+    assert read_revision(database) == before + 2
+    assert changed.limits == {"rows_per_day": 70, "tokens_total": 5}
+    assert keys.find(secret) == changed
+    newest = read_audit(database)[0]
+    assert (newest.actor, newest.action, newest.subject) == ("bob", "key.limit", "key:ci")
+    assert newest.detail["limits"] == changed.limits
+    with pytest.raises(UnknownNameError, match="Known: ci"):
+        keys.limit("web", {"weight": 1}, actor="bob")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"rows": 5},
+        {"rows_per_week": 5},
+        {"per_day": 5},
+        {"Rows_per_day": 5},
+        {"rows_per_day ": 5},
+        {"rows_per_day": -1},
+        {"rows_per_day": 1.5},
+        {"rows_per_day": True},
+        {"rows_per_day": "5"},
+        {"rows_per_day": 10**15 + 1},
+        {"weight": 0},
+        {"weight": float("nan")},
+        {"weight": 1001},
+        {"a" * 40 + "_total": 1},
+        {f"{'abcdefghij'[i % 10]}{'klmn'[i // 10]}_total": 1 for i in range(33)},
+    ],
+)
+def test_limits_that_cannot_be_are_refused_and_change_nothing(keys: Keys, limits: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        keys.create("new", ["predict"], limits=limits, actor="ada")
+    keys.create("ci", ["predict"], limits={"rows_per_day": 60}, actor="ada")
+    with pytest.raises(InputError):
+        keys.limit("ci", limits, actor="ada")
+    assert [(record.name, record.limits) for record in keys.list()] == [("ci", {"rows_per_day": 60})]
 
 
 def test_the_secret_files_are_for_the_owner_only(keys: Keys, pepper_file: Path, tmp_path: Path) -> None:

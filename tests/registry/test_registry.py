@@ -295,3 +295,21 @@ def test_files_that_an_earlier_failure_left_are_replaced_not_trusted(
     (three[0].folder / "model.txt").write_text("torn")
     version = registry.import_folder("reviews", away, "ada")
     assert verify(version.folder, version.digest)
+
+
+def test_an_unloaded_model_says_so_in_every_version_and_each_switch_is_audited_once(
+    registry: Registry, three: list[Version]
+) -> None:
+    name = three[0].name
+    assert not any(version.is_unloaded for version in registry.versions(name))
+    for switch, is_unloaded in ((registry.unload, True), (registry.load, False)):
+        before = registry.revision()
+        switch(name, actor="alice")
+        switch(name, actor="alice")
+        assert registry.revision() > before
+        assert all(version.is_unloaded is is_unloaded for version in registry.versions(name))
+        assert registry.resolve(name).is_unloaded is is_unloaded
+    told = [entry.action for entry in registry.audit(2)]
+    assert told == ["model.load", "model.unload"]
+    with pytest.raises(ModelNotFoundError):
+        registry.unload("nobody", actor="alice")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ ALL = ClassificationParameters()
 class Drill:
     """A batcher over the drill model, whose gate holds the model busy."""
 
-    def __init__(self, house: ModuleType, **bounds: int) -> None:
+    def __init__(self, house: ModuleType, **bounds: Any) -> None:
         self.predictor = house.drill()
         self.runtime: Any = self.predictor.runtime
         self.batcher = Batcher(self.predictor, **{"max_batch_rows": 8, "max_queue_rows": 1000, **bounds})
@@ -32,7 +33,7 @@ class Drill:
         """Hold the model busy with one request until `release`."""
         self.runtime.gate.clear()
         first = self.submit("first")
-        while self.batcher.queue_rows or self.batcher._puller is None:
+        while self.batcher.queue_rows or not self.batcher.is_busy:
             await asyncio.sleep(0.001)
         return first
 
@@ -170,3 +171,195 @@ async def test_answers_in_random_batches_equal_those_given_alone(house: ModuleTy
     for texts, task in zip(requests, tasks, strict=True):
         expected = drill.predictor.predict([{"text": text} for text in texts])
         assert (await task).answers == expected
+
+
+@pytest.fixture
+def inline(house: ModuleType) -> Drill:
+    return Drill(house, inline_work=200)
+
+
+async def test_what_arrives_in_one_turn_of_the_loop_is_one_batch_on_it(inline: Drill) -> None:
+    await asyncio.gather(*(inline.submit(f"text {i}") for i in range(5)))
+    assert inline.runtime.batches == [5]
+
+
+async def test_a_lone_request_on_the_loop_waits_for_nobody_after_a_crowd(inline: Drill) -> None:
+    await asyncio.gather(*(inline.submit(f"text {i}") for i in range(8)))
+    answered = await inline.submit("alone")
+    assert inline.runtime.batches == [8, 1]
+    assert answered.queue_seconds < 0.1
+
+
+async def test_the_loop_lives_on_between_batches(inline: Drill) -> None:
+    crowd = [inline.submit(f"text {i}") for i in range(40)]
+    turns = 0
+    while not all(task.done() for task in crowd):
+        await asyncio.sleep(0)
+        turns += 1
+    assert len(inline.runtime.batches) == 5
+    assert turns >= 5
+
+
+@pytest.mark.parametrize("bad", ["poison", "nan", "toolong"])
+async def test_one_bad_item_fails_alone_on_the_loop_too(inline: Drill, bad: str) -> None:
+    tasks = [inline.submit(text) for text in ("a", f"the {bad} item", "c")]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(result, Exception) for result in results] == [False, True, False]
+
+
+async def test_a_request_cancelled_in_the_same_turn_never_runs_on_the_loop(inline: Drill) -> None:
+    gone, stays = inline.submit("gone"), inline.submit("stays")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    assert inline.runtime.batches == [1]
+    assert inline.batcher.queue_rows == 0
+
+
+async def test_a_batch_too_large_for_the_loop_runs_in_the_thread(inline: Drill) -> None:
+    await inline.submit("short")
+    assert inline.batcher._thread is None
+    inline.runtime.gate.clear()
+    long = inline.submit("long " * 50)
+    for _ in range(5):
+        await asyncio.sleep(0.001)  # the loop turns, though the model is held
+    assert not long.done()
+    short = inline.submit("short")
+    inline.release()
+    await asyncio.gather(long, short)
+    assert inline.batcher._thread is not None
+    assert not inline.batcher.is_busy
+
+
+async def test_after_the_loop_stood_still_the_thread_is_used_for_a_while(inline: Drill) -> None:
+    await inline.submit("sleep=0.1")
+    assert inline.batcher._thread is None
+    await inline.submit("short")
+    assert inline.batcher._thread is not None
+
+
+async def test_a_flood_of_one_key_does_not_keep_another_from_its_turn(drill: Drill) -> None:
+    first = await drill.occupy()
+    flood = [drill.submit("sleep=0.01 flood", owner="flood") for _ in range(200)]
+    await asyncio.sleep(0.01)
+    quiet = drill.submit("sleep=0.01 quiet", owner="quiet")
+    await asyncio.sleep(0.01)
+    drill.release()
+    await asyncio.gather(first, quiet)
+    assert sum(task.done() for task in flood) <= 16
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+
+
+async def test_weights_share_the_model_out(drill: Drill) -> None:
+    first = await drill.occupy()
+    heavy = [drill.submit("heavy", owner="heavy", weight=3.0) for _ in range(48)]
+    light = [drill.submit("light", owner="light", weight=1.0) for _ in range(48)]
+    done: list[str] = []
+    for name, tasks in (("heavy", heavy), ("light", light)):
+        for task in tasks:
+            task.add_done_callback(lambda _, name=name: done.append(name))
+    await asyncio.sleep(0.01)
+    drill.release()
+    await asyncio.gather(first, *heavy, *light)
+    assert 22 <= done[:32].count("heavy") <= 26
+
+
+async def test_a_queue_full_of_one_keys_requests_makes_room_for_another_key(house: ModuleType) -> None:
+    drill = Drill(house, max_queue_rows=20)
+    first = await drill.occupy()
+    flood = [drill.submit("flood", owner="flood") for _ in range(20)]
+    await asyncio.sleep(0.01)
+    quiet = drill.submit("quiet", owner="quiet")
+    await asyncio.sleep(0.01)
+    given_up = [task for task in flood if task.done()]
+    assert given_up == [flood[-1]]
+    with pytest.raises(OverloadedError):
+        given_up[0].result()
+    with pytest.raises(OverloadedError):
+        await drill.submit("more flood", owner="flood")
+    drill.release()
+    await asyncio.gather(first, quiet, *flood[:-1])
+
+
+async def test_a_request_that_would_be_too_late_is_refused_at_once(drill: Drill) -> None:
+    await drill.submit(*["sleep=0.1"] * 8)
+    await drill.submit(*["sleep=0.1"] * 8)
+    now = asyncio.get_running_loop().time
+    waiting = [drill.submit(*["sleep=0.1"] * 8, deadline=now() + 30) for _ in range(10)]
+    await asyncio.sleep(0.01)
+    began = time.monotonic()
+    with pytest.raises(OverloadedError) as refused:
+        await drill.batcher.submit([{"text": "late"}], ALL, now() + 0.3)
+    assert time.monotonic() - began < 0.02
+    assert refused.value.retry_after_seconds is not None
+    in_time = drill.submit("in time", deadline=now() + 20)
+    results = await asyncio.gather(*waiting, in_time)
+    assert len(results) == 11
+
+
+async def test_an_idle_model_tries_even_when_it_was_slow_before(drill: Drill) -> None:
+    for _ in range(20):
+        drill.batcher.latency.learn(1, 100.0)
+    answered = await drill.submit("hello", deadline=asyncio.get_running_loop().time() + 5)
+    assert len(answered.answers) == 1
+
+
+async def test_under_ten_times_too_much_the_model_works_on_and_refusals_cost_nothing(
+    house: ModuleType,
+) -> None:
+    drill = Drill(house, max_batch_rows=4)
+    now = asyncio.get_running_loop().time
+    refusals: list[tuple[float, int | None]] = []
+    answered = 0
+
+    async def ask(deadline_seconds: float) -> None:
+        nonlocal answered
+        began = time.perf_counter()
+        try:
+            await drill.batcher.submit([{"text": "sleep=0.02"}], ALL, now() + deadline_seconds)
+        except OverloadedError as error:
+            refusals.append((time.perf_counter() - began, error.retry_after_seconds))
+        except DeadlineError:
+            pass
+        else:
+            answered += 1
+
+    peak_began = time.monotonic()
+    await asyncio.gather(*(ask(60) for _ in range(80)))
+    peak = answered / (time.monotonic() - peak_began)  # at most 4 rows in 20 ms: 200 a second
+    answered, began, tasks = 0, time.monotonic(), []
+    while (elapsed := time.monotonic() - began) < 1.0:
+        tasks += [asyncio.create_task(ask(0.2)) for _ in range(int(elapsed * 2000) - len(tasks))]
+        await asyncio.sleep(0.002)
+    await asyncio.gather(*tasks)
+    goodput = answered / (time.monotonic() - began)
+    assert goodput >= 0.8 * peak
+    assert len(refusals) > len(tasks) / 2
+    assert all(retry_after_seconds for _, retry_after_seconds in refusals)
+    assert sorted(refusals)[int(len(refusals) * 0.9)][0] < 0.02
+    began = time.monotonic()
+    await ask(5)
+    assert time.monotonic() - began < 0.5
+
+
+async def test_a_full_queue_is_told_without_reading_what_was_sent(house: ModuleType) -> None:
+    drill = Drill(house, max_queue_rows=2)
+    first = await drill.occupy()
+    waiting = drill.submit("a", "b")
+    await asyncio.sleep(0.01)
+    with pytest.raises(OverloadedError):
+        drill.batcher.make_room(1)
+    drill.release()
+    await asyncio.gather(first, waiting)
+    drill.batcher.make_room(1)
+
+
+async def test_the_thread_of_a_closed_batcher_ends(drill: Drill) -> None:
+    await drill.submit("hello")
+    thread = drill.batcher._thread
+    assert thread is not None
+    drill.batcher.close()
+    await asyncio.to_thread(thread.join, 5)
+    assert not thread.is_alive()

@@ -218,3 +218,25 @@ def test_stored_moments_sort_as_time_and_need_a_zone() -> None:
     assert utc_text(same) == utc_text(noon) < utc_text(noon + timedelta(microseconds=1))
     with pytest.raises(InputError):
         utc_text(datetime(2026, 1, 2))
+
+
+def test_an_error_in_the_middle_of_a_read_does_not_spoil_later_transactions(
+    database: Database, url: str
+) -> None:
+    def read_half() -> None:
+        with database.read() as connection:
+            rows = iter(connection.execute(text("SELECT name FROM sqlite_master")))
+            raise ZeroDivisionError(rows)
+
+    with pytest.raises(
+        ZeroDivisionError
+    ) as error:  # it keeps the frame, and with it the rows that were not read
+        read_half()
+    other = Database.open(url)
+    for number in (5, 6):
+        for one in (other, database):
+            with one.begin() as connection:
+                connection.execute(text("UPDATE revision SET number = number + 1"))
+        assert _number(database) == 2 * number - 8
+    other.close()
+    assert error.traceback

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
@@ -34,12 +35,17 @@ def picture(width: int = 3, height: int = 2, file_format: str = "PNG") -> bytes:
     return written.getvalue()
 
 
+def recording(samples: int = 100, rate: int = 8000) -> bytes:
+    return wav_of(np.sin(np.arange(samples)), rate)
+
+
 TABLE = (
     column("amount", Kind.NUMBER),
     column("plan/tier", Kind.CATEGORY, ("basic", "gold")),
     column("since", Kind.TIME),
     column("note", Kind.TEXT),
 )
+GRID = Column("grid", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32")
 COLUMNS = {
     "text": [(column("review", Kind.TEXT),), (column("title", Kind.TEXT), column("body", Kind.TEXT))],
     "image": [
@@ -47,6 +53,8 @@ COLUMNS = {
         (column("photo", Kind.IMAGE), column("age", Kind.NUMBER), column("sex", Kind.CATEGORY)),
     ],
     "table": [TABLE, TABLE[:1]],
+    "audio": [(column("call", Kind.AUDIO),)],
+    "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
 case = pytest.mark.parametrize(
@@ -59,6 +67,10 @@ VALUES = {
     Kind.IMAGE: st.builds(
         picture, st.integers(1, 64), st.integers(1, 64), st.sampled_from(["PNG", "JPEG", "WEBP"])
     ),
+    Kind.AUDIO: st.builds(recording, st.integers(1, 9000), st.sampled_from([1000, 8000, 44_100])),
+    Kind.TENSOR: st.lists(
+        st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
+    ).map(lambda numbers: np.array(numbers, np.float32).reshape(2, 3)),
     Kind.NUMBER: st.floats(allow_infinity=False),
     Kind.CATEGORY: st.none() | TEXTS,
     Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
@@ -83,11 +95,11 @@ def bounds_of(schema: Any) -> Iterator[tuple[dict[str, Any], set[str]]]:
 def same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and math.isnan(a):
         return math.isnan(b)
-    return bool(a == b)
+    return bool(np.all(a == b))
 
 
-def test_the_forms_are_the_three_of_the_fields():
-    assert FORMS.keys() == {"text", "image", "table"}
+def test_every_modality_has_its_form():
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor"}
 
 
 @pytest.mark.parametrize(
@@ -98,6 +110,7 @@ def test_the_forms_are_the_three_of_the_fields():
         ({Kind.NUMBER, Kind.TEXT, Kind.TIME}, "table"),
         ({Kind.IMAGE}, "image"),
         ({Kind.IMAGE, Kind.NUMBER}, "image"),
+        ({Kind.AUDIO}, "audio"),
     ],
 )
 def test_the_kinds_decide_the_form(kinds, name):
@@ -150,7 +163,8 @@ def test_any_json_is_read_or_refused_with_an_input_error(form, columns, inputs):
 @case
 @settings(max_examples=60, deadline=None)
 @given(
-    body=st.binary(max_size=300), content_type=st.sampled_from(["", "text/plain", "image/png", "text/csv"])
+    body=st.binary(max_size=300),
+    content_type=st.sampled_from(["", "text/plain", "image/png", "audio/wav", "text/csv"]),
 )
 def test_any_body_is_read_or_refused_with_an_error_of_ours(form, columns, body, content_type):
     examples, refused = [], None
@@ -171,7 +185,7 @@ def test_every_value_of_the_schema_is_bounded(form, columns):
 
 @case
 def test_none_and_too_many_inputs_are_refused(form, columns):
-    for inputs in ([], [None] * 4):
+    for inputs in ([], [[]] * 4):
         with pytest.raises(InputError, match=r"at least one|accepts 3 in one request"):
             form.examples(inputs, columns, LIMITS)
 
@@ -179,15 +193,17 @@ def test_none_and_too_many_inputs_are_refused(form, columns):
 @case
 def test_a_list_is_a_batch_and_one_input_is_not(form, columns):
     one = form.to_json({c.name: _some(c.kind) for c in columns}, columns)
-    assert not form.is_batch(one)
-    assert form.is_batch([one])
+    assert not form.is_batch(one, columns)
+    assert form.is_batch([one], columns)
 
 
 def _some(kind: Kind) -> Any:
     return {
         Kind.TEXT: "x",
         Kind.IMAGE: picture(),
+        Kind.AUDIO: recording(),
         Kind.NUMBER: 1.0,
+        Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),
     }.get(kind, "x")
 

@@ -26,13 +26,13 @@ def test_a_row_rows_and_columns_of_values_say_the_same():
     assert TABLE.examples([ROW, ROW], COLUMNS, LIMITS) == expected * 2
     table = {name: [value, value] for name, value in ROW.items()}
     assert TABLE.examples({"table": table}, COLUMNS, LIMITS) == expected * 2
-    assert TABLE.is_batch({"table": table})
+    assert TABLE.is_batch({"table": table}, COLUMNS)
 
 
 def test_a_column_called_table_is_still_a_column():
     columns = (Column("table", Kind.CATEGORY, Role.INPUT),)
     assert TABLE.examples({"table": "oak"}, columns, LIMITS) == [{"table": "oak"}]
-    assert not TABLE.is_batch({"table": "oak"})
+    assert not TABLE.is_batch({"table": "oak"}, COLUMNS)
 
 
 @pytest.mark.parametrize("value", [5200, 5200.0, "5200", " 5.2e3 "])

@@ -12,7 +12,7 @@ from servery.errors import UsageError
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value for scripts.")]
 Reference = Annotated[str, typer.Argument(help="name, name@3 or name@alias")]
 
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "": 1.0}
 
 
 def seconds(text: str) -> float:
@@ -21,9 +21,9 @@ def seconds(text: str) -> float:
     >>> seconds("10m"), seconds("90"), seconds("1.5h")
     (600.0, 90.0, 5400.0)
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
     if not match:
-        raise UsageError(f"{text!r} is no duration; write 90s, 10m or 1.5h.")
+        raise UsageError(f"{text!r} is no duration; write 90s, 10m, 1.5h or 30d.")
     return float(match[1]) * _SECONDS[match[2]]
 
 

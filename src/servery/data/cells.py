@@ -65,16 +65,23 @@ def numbers_of(cells: Iterable[Any]) -> np.ndarray:
         return _numbers_by_cell(cells)
 
 
-def _numbers_by_cell(cells: list[Any]) -> np.ndarray:
+def has_decimal_comma(cells: Iterable[Any]) -> bool:
+    """Return whether a column's numbers are written like "3,5".
+
+    >>> has_decimal_comma(["1,5", "2,250"]), has_decimal_comma(["1,500", "2,250"])
+    (True, False)
+    """
     commas = [c for c in cells if isinstance(c, str) and "," in c]
     # "1,5" has no three digits after the comma, so the comma cannot part thousands.
-    has_decimal_comma = any(
-        _DECIMAL_COMMA.fullmatch(c.strip()) and len(c.rpartition(",")[2]) != 3 for c in commas
-    )
+    return any(_DECIMAL_COMMA.fullmatch(c.strip()) and len(c.rpartition(",")[2]) != 3 for c in commas)
+
+
+def _numbers_by_cell(cells: list[Any]) -> np.ndarray:
+    with_comma = has_decimal_comma(cells)
     known: dict[Any, float] = {}
     for cell in cells:
         if cell not in known:
-            known[cell] = number_of(cell, has_decimal_comma)
+            known[cell] = number_of(cell, with_comma)
     return np.fromiter((known[cell] for cell in cells), dtype=np.float64, count=len(cells))
 
 

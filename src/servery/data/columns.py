@@ -12,11 +12,13 @@ class Kind(StrEnum):
 
     TEXT = "text"
     IMAGE = "image"
+    AUDIO = "audio"
     NUMBER = "number"
     CATEGORY = "category"
     LABELS = "labels"
     TIME = "time"
     IDENTIFIER = "identifier"
+    TENSOR = "tensor"
 
 
 class Role(StrEnum):
@@ -30,6 +32,13 @@ class Role(StrEnum):
     IGNORED = "ignored"
 
 
+TENSOR_DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64"),
+)
+"""What a tensor may hold, by numpy's names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, kind and role, and why they were chosen.
@@ -40,6 +49,11 @@ class Column:
         role: What they are used for.
         reason: One clause for the user, e.g. "3 distinct values in 2,000 rows".
         categories: Of a category column: its known values, sorted; empty otherwise.
+        shape: Of a tensor column: the shape of one row's array, -1 for an axis of any length; () is one number.
+        dtype: Of a tensor column: numpy's name of what the array holds.
+
+    Raises:
+        ValueError: The shape or the dtype can be no tensor's.
     """
 
     name: str
@@ -47,16 +61,25 @@ class Column:
     role: Role
     reason: str = ""
     categories: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in TENSOR_DTYPES or any(size < 1 and size != -1 for size in self.shape):
+            raise ValueError(f"a tensor of {self.dtype!r} with the shape {self.shape}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the column as plain JSON types."""
-        return {
+        """Return the column as plain JSON types; shape and dtype only of a tensor."""
+        value: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind.value,
             "role": self.role.value,
             "reason": self.reason,
             "categories": list(self.categories),
         }
+        if self.kind is Kind.TENSOR:
+            value |= {"shape": list(self.shape), "dtype": self.dtype}
+        return value
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Column:
@@ -67,4 +90,6 @@ class Column:
             Role(value["role"]),
             value.get("reason", ""),
             tuple(value.get("categories", ())),
+            tuple(value.get("shape", ())),
+            value.get("dtype", "float32"),
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def read_delimited(path: Path) -> RawTable:
     text, encoding = decode(read_bytes(path), path.name)
     lines = io.StringIO(text, newline="").readlines()
     delimiter = find_delimiter(lines[:200])
-    rows = _rows(lines, delimiter, path.name)
+    rows = parsed_rows(lines, delimiter, path.name)
     _, header = next(rows, (0, []))
     if isinstance(header, str):
         raise DataError(f"The first line of {path.name} cannot be read: {header}.")
@@ -80,29 +81,49 @@ def _sample(lines: list[str], delimiter: str) -> list[list[str]]:
         return list(islice(csv.reader(lines[:1], delimiter=delimiter), 1))
 
 
-def _rows(lines: list[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str] | str]]:
-    """Yield (line of the row's start, its cells), or the reason in place of the cells where the row is torn."""
-    start, lines_read_again = 0, 0
-    while start < len(lines):
-        rest = map(lines.__getitem__, range(start, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter, strict=True)
-        row_start = start
+def parsed_rows(lines: Iterable[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Yield (line of the row's start, its cells), or the reason in place of the cells where the row is torn.
+
+    Args:
+        lines: With their line ends, the header first; read only as far as the rows are.
+        delimiter: From `find_delimiter`.
+        name: Of the file, for the error message.
+
+    Raises:
+        DataError: So many quotation marks are never closed that most lines would be read again and again.
+    """
+    fresh, again = iter(lines), deque[str]()
+    line, lines_read_again = 1, 0
+    while True:
+        taken: list[str] = []  # the lines of the row under way
+        reader = csv.reader(_noted(again, fresh, taken), delimiter=delimiter, strict=True)
         try:
             for row in reader:
                 if row:
-                    yield row_start + 1, row
-                row_start = start + reader.line_num
+                    yield line, row
+                line += len(taken)
+                taken.clear()
             return
         except csv.Error as error:
-            yield row_start + 1, _reason(str(error))
-            # An open cell swallows the rows after it: report its first line and start again below it.
-            lines_read_again += start + reader.line_num - row_start - 1
-            start = row_start + 1
+            yield line, _reason(str(error))
+        # An open cell swallows the rows after it: report its first line and start again below it.
+        lines_read_again += len(taken) - 1
         if lines_read_again > _MAX_LINES_READ_AGAIN:
             raise DataError(
-                f"{name} has too many quotation marks that are never closed, the last in line {start}.",
+                f"{name} has too many quotation marks that are never closed, the last in line {line}.",
                 hint='quotation marks inside a cell are written twice: ""',
             )
+        again.extendleft(reversed(taken[1:]))
+        line += 1
+
+
+def _noted(again: deque[str], fresh: Iterator[str], taken: list[str]) -> Iterator[str]:
+    while again:
+        taken.append(again.popleft())
+        yield taken[-1]
+    for line in fresh:
+        taken.append(line)
+        yield line
 
 
 def _reason(error: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from servery.errors import ForbiddenError, InputError, NotReadyError, StorageError, UnauthenticatedError
 from servery.gateway.permission import Permission
 from servery.registry.keys import ADMIN_SCOPE, KeyRecord, Keys
+from servery.registry.limits import changed, check_units
+from servery.tasks.task import all_tasks
 
 REMEMBERED_KEYS = 10_000
 LONGEST_SECRET = 256
@@ -110,6 +112,21 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
                 f"There is no scope {scope!r}. Known: {', '.join(known)}, predict:MODEL.", param="scopes"
             )
     return asked
+
+
+def checked_limits(limits: Mapping[str, int | float | None]) -> dict[str, int | float | None]:
+    """Return limits of units that some task counts; None stands for a limit to be removed.
+
+    Raises:
+        InputError: A name or a number cannot be.
+        UnknownNameError: No task counts that unit.
+
+    >>> checked_limits({"requests_per_minute": 600, "rows_total": None})
+    {'requests_per_minute': 600, 'rows_total': None}
+    """
+    changed({}, limits)
+    check_units(limits, {task.unit for task in all_tasks().values()})
+    return dict(limits)
 
 
 def _secret(headers: Mapping[bytes, bytes]) -> bytes | None:

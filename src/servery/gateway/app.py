@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
+import random
 import re
 import time
 import traceback
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -21,11 +21,14 @@ from servery.errors import (
     ServeryError,
 )
 from servery.gateway.access import Access, check, may_ask_some_model
+from servery.gateway.jobs import Jobs
 from servery.gateway.ledger import Ledger
 from servery.gateway.limits import check_host
-from servery.gateway.message import Receive, Request, Response, Scope, Send, milliseconds
+from servery.gateway.message import WIRE, Receive, Request, Response, Scope, Send, milliseconds
 from servery.gateway.permission import Permission
 from servery.gateway.route import Handler, Match, Route, RouteTable
+from servery.gateway.siblings import LONGEST_WORK_SECONDS, Siblings, Worker
+from servery.gateway.status import answer_siblings
 from servery.gateway.telemetry import Telemetry
 from servery.registry.keys import Keys
 from servery.serving.engine import Engine
@@ -42,13 +45,19 @@ def protocol_routes() -> list[Route]:
     return [route for module in modules("servery.gateway.protocols") for route in module.ROUTES]
 
 
-def build_app(settings: Settings, engine: Engine, keys: Keys, routes: Iterable[Route] = ()) -> Gateway:
+def build_app(
+    settings: Settings,
+    engine: Engine,
+    keys: Keys,
+    routes: Iterable[Route] = (),
+    worker: Worker | None = None,
+) -> Gateway:
     """Return the application with the routes of all protocols and those of the rooms above.
 
     Raises:
         ServeryError: A route declares no permission, or one is declared twice.
     """
-    return Gateway(settings, engine, keys, [*protocol_routes(), *routes])
+    return Gateway(settings, engine, keys, [*protocol_routes(), *routes], worker)
 
 
 class Gateway:
@@ -58,19 +67,33 @@ class Gateway:
         settings: Bounds.
         engine: The models.
         access: The keys.
+        siblings: The server's other workers.
         telemetry: The counters.
         ledger: What keys used, and may still use.
+        jobs: What is answered in the background.
         table: The routes.
         is_draining: Set when the server stops: requests under way finish, new ones are refused.
         in_flight: Requests under way, not counting the public ones.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, keys: Keys, routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        keys: Keys,
+        routes: Sequence[Route],
+        worker: Worker | None = None,
+    ) -> None:
         self.settings = settings
         self.engine = engine
         self.access = Access(keys)
-        self.telemetry = Telemetry(engine)
-        self.ledger = Ledger()
+        self.siblings = Siblings(worker or Worker())
+        self.telemetry = Telemetry(engine, self.siblings, lambda: self.in_flight)
+        answer_siblings(self)
+        self.siblings.answer("notice", lambda: _done(engine.notice()))
+        self.siblings.answer("refresh", lambda: _done(engine.refresh()))
+        self.ledger = Ledger.open(keys.database, settings.home)
+        self.jobs = Jobs(settings, engine, keys, self.ledger)
         self.table = RouteTable(routes)
         self.is_draining = False
         self.in_flight = 0
@@ -81,6 +104,14 @@ class Gateway:
     def uptime_seconds(self) -> float:
         """Seconds since the application was made."""
         return time.monotonic() - self._started
+
+    async def notice(self) -> None:
+        """Have every worker see now what has changed in the registry or its keys."""
+        await asyncio.gather(self.engine.notice(), self.siblings.ask("notice"))
+
+    async def refresh(self) -> None:
+        """Return when every worker answers with what the registry says now."""
+        await asyncio.gather(self.engine.refresh(), self.siblings.ask("refresh", LONGEST_WORK_SECONDS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI call."""
@@ -94,15 +125,23 @@ class Gateway:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self.engine.start()
+                await self.siblings.start()
+                await self.telemetry.start(self.settings)
+                await self.jobs.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await self.siblings.stop()
+                await self.jobs.stop()
                 await self.engine.stop()
+                await self.telemetry.stop()
+                await self.ledger.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        request = Request(scope, receive, self, _request_id(scope))
+        headers = dict(scope["headers"])  # of a repeated one the last
+        request = Request(scope, receive, self, headers, _request_id(headers))
         is_counted = False
         try:
             match = await self._admit(request)
@@ -143,7 +182,9 @@ class Gateway:
         check_host(request.headers.get(b"host"), self.settings.host)
         if match is not None:
             request.parameters = match.parameters
+            request.measures.route = match.route.path
             if match.route.permission is Permission.PUBLIC:
+                request.measures.is_logged = False
                 return match
         # Whether a route exists is told only to those who have a key.
         await self.identify(request)
@@ -194,19 +235,25 @@ class Gateway:
         )
 
 
+async def _done(work: Awaitable[None]) -> bytes:
+    await work
+    return b""
+
+
 def _raw_path(scope: Scope) -> str:
     raw = scope.get("raw_path")
     return raw.decode("latin-1") if raw is not None else str(scope["path"])
 
 
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value, "ascii")
-    return f"req_{os.urandom(12).hex()}"
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    sent = headers.get(b"x-request-id")
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return str(sent, "ascii")
+    return f"req_{random.getrandbits(96):024x}"  # unique is enough: it is no secret
 
 
 def _error_response(error: ServeryError, request: Request) -> Response:
+    request.measures.error_code = error.code
     response = Response.json(request.error_shape(error, request.id), status=error.http_status)
     if error.http_status in (429, 503):
         response.headers.append((b"retry-after", str(error.retry_after_seconds or 1).encode()))
@@ -243,6 +290,11 @@ async def _send(send: Send, request: Request, response: Response) -> None:
     ]
     if response.stream is None:
         headers.append((b"content-length", b"%d" % len(response.body)))
+    if response.stream is None:
+        request.measures.bytes_out = len(response.body)
+        wire = request.scope.get(WIRE)
+        if wire is not None and response.status == 200 and wire.answered(headers, response.body):
+            return
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if response.stream is None:
         await send({"type": "http.response.body", "body": response.body})
@@ -252,7 +304,11 @@ async def _send(send: Send, request: Request, response: Response) -> None:
 
 async def _send_stream(send: Send, request: Request, stream: AsyncGenerator[bytes]) -> None:
     async def pump() -> None:
+        measures = request.measures
         async for part in stream:
+            if not measures.bytes_out:
+                measures.first_piece_seconds = time.perf_counter() - measures.started
+            measures.bytes_out += len(part)
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,11 +12,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from servery.errors import CancelledError, DeadlineError, MalformedError, ServeryError
+from servery.errors import CancelledError, DeadlineError, MalformedError, QuotaError, ServeryError
 from servery.gateway.access import check
 from servery.gateway.limits import read_body
 from servery.gateway.permission import Permission
-from servery.gateway.strict_json import converted, decoded
+from servery.gateway.strict_json import LARGE_BODY_BYTES, converted, decoded_as
 from servery.registry.keys import KeyRecord
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ LONGEST_DEADLINE_MS = 3_600_000
 MOST_QUERY_NAMES = 100
 PRESENCE = "servery.presence"
 """Where the edge puts a connection's `Presence` in the scope."""
+
+WIRE = "servery.wire"
+"""Where the edge puts the short way to a request's connection in the scope."""
 
 Result = TypeVar("Result")
 
@@ -74,6 +78,39 @@ class Presence:
             watcher()
 
 
+@dataclass(slots=True)
+class Measures:
+    """What a request was and what answering it took, for telemetry and the request log.
+
+    Attributes:
+        started: When it began, on the performance counter.
+        is_logged: Whether it leaves a line in the request log; probes and pages do not.
+        route: The path's pattern, e.g. "/v1/models/{model}/predict".
+        bytes_in: Of its body.
+        bytes_out: Of the answer's body.
+        error_code: Of the error it was answered with.
+        queue_seconds: Longest wait for the model.
+        compute_seconds: Its share of the forward passes.
+        batch_rows: Inputs in the largest forward pass it took part in; 0 where the model was not asked.
+        unit: What its task counts, e.g. "rows".
+        units: How many of them.
+        first_piece_seconds: Until the first piece of a streamed answer; 0 where nothing was streamed.
+    """
+
+    started: float = field(default_factory=time.perf_counter)
+    is_logged: bool = True
+    route: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    error_code: str = ""
+    queue_seconds: float = 0.0
+    compute_seconds: float = 0.0
+    batch_rows: int = 0
+    unit: str = ""
+    units: int = 0
+    first_piece_seconds: float = 0.0
+
+
 class Request:
     """One request under way.
 
@@ -84,6 +121,7 @@ class Request:
         parameters: Of the path.
         key: Who calls; None on public routes.
         notes: What telemetry will say of it: model, version, task, protocol.
+        measures: What telemetry and the request log will say it took.
         timings: Name to milliseconds, for the Server-Timing header.
         more_headers: Sent with the answer, also with an error, e.g. what is left of a quota.
         error_shape: Makes the error object that this client reads.
@@ -95,6 +133,7 @@ class Request:
         "headers",
         "id",
         "key",
+        "measures",
         "more_headers",
         "notes",
         "parameters",
@@ -103,15 +142,18 @@ class Request:
         "timings",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, gateway: Gateway, request_id: str) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, gateway: Gateway, headers: dict[bytes, bytes], request_id: str
+    ) -> None:
         self.scope = scope
         self.receive = receive
         self.gateway = gateway
         self.id = request_id
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = headers
         self.parameters: Mapping[str, str] = {}
         self.key: KeyRecord | None = None
         self.notes: dict[str, str] = {}
+        self.measures = Measures()
         self.timings: dict[str, float] = {}
         self.more_headers: list[tuple[bytes, bytes]] = []
         self.error_shape: Callable[[ServeryError, str], Any] = ServeryError.body
@@ -149,8 +191,12 @@ class Request:
             QuotaError: The key has not so much left.
         """
         assert self.key is not None
-        ledger = self.gateway.ledger
-        reservation = await ledger.reserve(self.key, replica.version.reference, replica.task.unit, units)
+        ledger, unit = self.gateway.ledger, replica.task.unit
+        try:
+            reservation = await ledger.reserve(self.key, replica.version.reference, unit, units)
+        except QuotaError:
+            self.more_headers.extend(ledger.headers(self.key, unit))
+            raise
         self.more_headers.extend(reservation.headers)
         return reservation
 
@@ -161,17 +207,27 @@ class Request:
             InputError: Too large, too slow, or compressed.
         """
         settings = self.gateway.settings
-        return await read_body(
-            self.receive, self.headers, settings.max_body_bytes, settings.body_timeout_seconds
-        )
+        wire = self.scope.get(WIRE)
+        body: bytes | None = None
+        if wire is not None and b"content-encoding" not in self.headers:
+            body = wire.whole_body(settings.max_body_bytes)
+        if body is None:
+            body = await read_body(
+                self.receive, self.headers, settings.max_body_bytes, settings.body_timeout_seconds
+            )
+        self.measures.bytes_in = len(body)
+        return body
 
     async def json(self, of: type[msgspec.Struct]) -> Any:
-        """Read the body as JSON of a message type.
+        """Read the body as JSON of a message type; a large one in a thread.
 
         Raises:
             InputError: It is not that.
         """
-        return converted(decoded(await self.body()), of)
+        body = await self.body()
+        if len(body) > LARGE_BODY_BYTES:
+            return await asyncio.to_thread(decoded_as, body, of)
+        return decoded_as(body, of)
 
     def query(self, of: type[msgspec.Struct]) -> Any:
         """Read the query (what stands behind the question mark) as a message type.

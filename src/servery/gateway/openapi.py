@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from servery.gateway.permission import Permission
-from servery.gateway.route import Route
+from servery.gateway.route import Route, plain_error
 from servery.schemas import REFERENCE_PATTERN, VERSION, ErrorBody, PredictResponse
 from servery.serving.replica import Replica
 
@@ -42,10 +43,12 @@ PARAMETERS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "maxProperties": 100,
     "additionalProperties": {
-        "type": ["string", "number", "boolean", "null"],
+        "type": ["string", "number", "boolean", "null", "array"],
         "maxLength": 10_000,
         "minimum": -1e300,
         "maximum": 1e300,
+        "maxItems": 1000,
+        "items": {},
     },
 }
 EXAMPLE = {"inputs": "The staff were friendly and the room was spotless."}
@@ -60,8 +63,14 @@ def server_document(routes: Iterable[Route]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(wanted, ref_template=REFERENCE)
     schema_of = dict(zip(wanted, schemas, strict=True))
     paths: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+        operation = _operation(route, schema_of)
+        name = operation["operationId"]
+        seen[name] += 1
+        if seen[name] > 1:  # one handler for several paths
+            operation["operationId"] = f"{name}_{seen[name]}"
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     return _document("Servery", "Models, served.", paths, components)
 
 
@@ -136,7 +145,10 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
             for name in _parameters(route.path)
         ]
         + _query(route),
-        "responses": {"200": _answer(route, schema_of), "default": _error()},
+        "responses": {
+            **{str(status): _answer(route, schema_of) for status in route.statuses},
+            "default": _error() if route.error_shape is plain_error else _OTHER_ERROR,
+        },
         "security": [] if route.permission is Permission.PUBLIC else [{"key": []}],
     }
     if route.request is not None:
@@ -162,7 +174,10 @@ def _query(route: Route) -> list[dict[str, Any]]:
 def _answer(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
     if route.response is None:
         return {"description": route.summary, "content": {route.content_type: {}}}
-    return _json_answer(route.summary, _schema(route.response, schema_of))
+    answer = _json_answer(route.summary, _schema(route.response, schema_of))
+    if route.streams:
+        answer["content"]["text/event-stream"] = {}
+    return answer
 
 
 def _json_answer(description: str, schema: Any) -> dict[str, Any]:
@@ -171,6 +186,11 @@ def _json_answer(description: str, schema: Any) -> dict[str, Any]:
 
 def _error() -> dict[str, Any]:
     return _json_answer("What went wrong.", {"$ref": REFERENCE.format(name="ErrorBody")})
+
+
+_OTHER_ERROR = _json_answer(
+    "What went wrong, in the shape of this protocol.", {"type": "object", "required": ["error"]}
+)
 
 
 def _schema(declared: Any, schema_of: dict[type, Any]) -> Any:

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from servery.errors import InputError, UnsupportedMediaError
+from servery.gateway.growing import Wanted, grow_whole
 from servery.gateway.message import Request, milliseconds
+from servery.gateway.strict_json import LARGE_BODY_BYTES as LARGE_BODY_BYTES
 from servery.gateway.strict_json import converted, decoded
 from servery.schemas import Notice
 from servery.serving.batcher import Answered
 from servery.serving.replica import Replica
-from servery.tasks.form import Example
+from servery.tasks.form import Example, Form
 from servery.tasks.task import Parameters
 
 UNTOLD = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Content types that say nothing about a body: none, and what clients set on their own."""
-LARGE_BODY_BYTES = 256 * 2**10
-"""From this size on a body is read in a thread, so that it does not hold up everyone else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,20 @@ async def _ask(
     with replica.lease():
         request.note(replica, protocol)
         asked = await read(replica)
+        if replica.grower is not None:
+            wanted = [Wanted(example, asked.parameters) for example in asked.examples]
+            return Predicted(asked, (await grow_whole(request, replica, wanted, deadline)).answered, replica)
         reservation = await request.reserve(replica, replica.task.most_units(asked.examples))
         try:
             answered = await replica.answer(asked.examples, asked.parameters, deadline)
         except BaseException:
             reservation.release()
             raise
-        reservation.settle(replica.task.units_of(answered.answers), answered.compute_seconds)
+        units = replica.task.units_of(answered.answers)
+        reservation.settle(units, answered.compute_seconds)
+        measures = request.measures
+        measures.queue_seconds, measures.compute_seconds = answered.queue_seconds, answered.compute_seconds
+        measures.batch_rows, measures.unit, measures.units = answered.batch_rows, replica.task.unit, units
         return Predicted(asked, answered, replica)
 
 
@@ -123,12 +130,16 @@ def content_type_of(request: Request) -> str:
     return (request.header("content-type") or "").partition(";")[0].strip().lower()
 
 
-def is_json(body: bytes, content_type: str) -> bool:
+def is_json(body: bytes, content_type: str, form: Form | None = None) -> bool:
     """Return whether a body is JSON: it says so, or says nothing of use and begins like an object.
+
+    A model whose form reads bodies of this type as they are is never sent JSON under it.
 
     >>> is_json(b'{"inputs": 1}', "application/x-www-form-urlencoded")
     True
     """
+    if form is not None and content_type in form.raw_types:
+        return False
     return content_type == "application/json" or (content_type in UNTOLD and body.lstrip()[:1] == b"{")
 
 
@@ -158,7 +169,8 @@ def asked_json(inputs: Any, parameters: Mapping[str, Any] | None, replica: Repli
     """
     checked = converted(parameters or {}, replica.task.parameters, "/parameters")
     examples = replica.task.prepared(replica.read(inputs), checked)
-    return Asked(examples, checked, replica.form.is_batch(inputs))
+    columns = replica.predictor.signature.inputs
+    return Asked(examples, checked, replica.form.is_batch(inputs, columns))
 
 
 def asked_bytes(body: bytes, content_type: str, replica: Replica) -> Asked:

@@ -44,6 +44,8 @@ class Route:
         example: A body that works.
         tags: Chapters of the documentation.
         content_type: Of an answer that is no JSON.
+        statuses: What it answers with when all went well.
+        streams: Whether those who ask for it get server-sent events instead.
         names_model_in_body: The model stands in the body, so the gate lets a key for any model pass and the handler
             asks `Request.check_model` before it does anything with one.
         tasks: Names of the tasks whose models it asks; empty for routes that any model answers, or none.
@@ -64,6 +66,8 @@ class Route:
     example: Any = None
     tags: tuple[str, ...] = ()
     content_type: str = "application/json"
+    statuses: tuple[int, ...] = (200,)
+    streams: bool = False
     names_model_in_body: bool = False
     tasks: tuple[str, ...] = ()
     error_shape: ErrorShape = plain_error

@@ -9,6 +9,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from servery.errors import InputError, MalformedError
+from servery.gateway.json_bounds import check_json_bounds
+
+LARGE_BODY_BYTES = 256 * 2**10
+"""From this size on a body is read in a thread, so that it does not hold up everyone else."""
 
 Message = TypeVar("Message")
 
@@ -21,10 +25,16 @@ def decoded(body: bytes) -> Any:
     Raises:
         MalformedError: Not JSON, not UTF-8, nested too deeply, NaN or infinity, a number out of range, or an
             object with the same name twice.
+        TooLongError: It would become too many objects.
 
     >>> decoded(b'{"inputs": [1, 2.5]}')
     {'inputs': [1, 2.5]}
     """
+    check_json_bounds(body)
+    return _decoded(body)
+
+
+def _decoded(body: bytes) -> Any:
     try:
         value = msgspec.json.decode(body)
     except RecursionError as error:
@@ -52,10 +62,37 @@ def converted(value: Any, to: type[Message], pointer: str = "", *, is_text: bool
     try:
         return msgspec.convert(value, to, strict=not is_text)
     except msgspec.ValidationError as error:
-        found = _PLACE.match(str(error))
-        what, path = (found["what"], found["path"]) if found else (str(error), "")
-        place = pointer + re.sub(r"\.|\[", "/", path).replace("]", "")
-        raise InputError(f"{what[:300]}, at {place or 'the top'}.", param=place or "/") from error
+        raise _misfit(error, pointer) from error
+
+
+def decoded_as(body: bytes, to: type[Message]) -> Message:
+    """Return the body as a message; what does not fit is refused before all of it has become objects.
+
+    Raises:
+        MalformedError, TooLongError: As `decoded`.
+        InputError: As `converted`.
+
+    >>> decoded_as(b'{"colour": 1}', type("Empty", (msgspec.Struct,), {}, forbid_unknown_fields=True))
+    Traceback (most recent call last):
+    servery.errors.InputError: Object contains unknown field `colour`, at the top.
+    """
+    check_json_bounds(body)
+    try:
+        msgspec.json.decode(body, type=to)
+    except RecursionError as error:
+        raise MalformedError("The body is nested too deeply.") from error
+    except msgspec.ValidationError as error:
+        raise _misfit(error, "") from error
+    except ValueError:
+        pass  # `_decoded` says what is wrong with it
+    return converted(_decoded(body), to)
+
+
+def _misfit(error: msgspec.ValidationError, pointer: str) -> InputError:
+    found = _PLACE.match(str(error))
+    what, path = (found["what"], found["path"]) if found else (str(error), "")
+    place = pointer + re.sub(r"\.|\[", "/", path).replace("]", "")
+    return InputError(f"{what[:300]}, at {place or 'the top'}.", param=place or "/")
 
 
 def _refuse_repeated_names(body: bytes, value: Any) -> None:
@@ -76,6 +113,8 @@ def _has_names(value: Any, wanted: int) -> bool:
             return True
         if isinstance(item, dict):
             wanted -= len(item)
+            if not wanted:
+                return True
             waiting.extend(v for v in item.values() if isinstance(v, (dict, list)))
         else:
             waiting.extend(v for v in item if isinstance(v, (dict, list))) if isinstance(item, list) else None

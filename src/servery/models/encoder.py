@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from servery.discovery import instances
+from servery.discovery import module_names
 from servery.errors import UnknownNameError
 
 Batch = dict[str, np.ndarray]
@@ -22,11 +24,12 @@ owns those from `offsets[i]` to `offsets[i + 1]`.
 class Encoder(ABC):
     """Learned state (a vocabulary, means and scales) that turns examples into a batch.
 
-    An encoder class stands in its own file under `models/encoders/`.
+    An encoder class stands in its own file under `models/encoders/`, named as the file (`rows.py` -> "rows"). Only
+    the files that manifests name are imported.
     What was learned goes to JSON by `state` and comes back by `restore`.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
 
     @abstractmethod
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
@@ -50,6 +53,19 @@ class Encoder(ABC):
     def state(self) -> dict[str, Any]:
         """Return what was learned, as plain JSON types."""
 
+    def save(self, folder: Path) -> None:
+        """Write what has a format of its own, e.g. a tokenizer, into the artifact's folder."""
+        return
+
+    @classmethod
+    def load(cls, folder: Path, state: dict[str, Any]) -> Encoder:
+        """Rebuild the encoder from `state` and what `save` wrote.
+
+        Raises:
+            ArtifactError: They are none that this encoder wrote.
+        """
+        return cls.restore(state)
+
     @classmethod
     @abstractmethod
     def restore(cls, state: dict[str, Any]) -> Encoder:
@@ -61,13 +77,13 @@ class Encoder(ABC):
 
 
 def find_encoder(name: str) -> type[Encoder]:
-    """Return the encoder class of that name.
+    """Import and return the encoder class of that name.
 
     Raises:
         UnknownNameError: There is none.
     """
-    classes: tuple[type, ...] = instances("servery.models.encoders", type)
-    from_name = {c.name: c for c in classes if issubclass(c, Encoder) and c is not Encoder}
-    if name not in from_name:
-        raise UnknownNameError.among("encoder", name, from_name)
-    return from_name[name]
+    known = module_names("servery.models.encoders")
+    if name not in known:
+        raise UnknownNameError.among("encoder", name, known)
+    values = vars(import_module(f"servery.models.encoders.{name}")).values()
+    return next(v for v in values if isinstance(v, type) and issubclass(v, Encoder) and v.name == name)

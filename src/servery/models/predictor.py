@@ -12,6 +12,7 @@ import numpy as np
 
 from servery.errors import ArtifactError, NonFiniteError
 from servery.models.encoder import Batch, Encoder, find_encoder
+from servery.models.growing import GrowingRuntime, Growth
 from servery.models.runtime import Runtime, find_runtime
 from servery.models.signature import Signature
 from servery.tasks.task import Answer, Calibration, Parameters, Task, find_task
@@ -70,7 +71,28 @@ class Predictor:
         self, examples: Sequence[Mapping[str, Any]], parameters: Parameters | None = None
     ) -> list[Answer]:
         """Answer these examples in one batch."""
-        return self.decode(self.run(self.encode(examples)), parameters)
+        asked = parameters if parameters is not None else self.task.parameters()
+        if isinstance(self.runtime, GrowingRuntime):
+            return self.runtime.answers([self.encode([example]) for example in examples], asked)
+        prepared = self.task.prepared([dict(example) for example in examples], asked)
+        return self.decode(self.run(self.encode(prepared)), asked)
+
+    def begin(self, example: Mapping[str, Any], parameters: Parameters) -> Growth:
+        """Return an answer that is about to grow; of models whose answers do.
+
+        Raises:
+            InputError: The example is too long for the model, or holds a value it cannot read.
+        """
+        assert isinstance(self.runtime, GrowingRuntime)
+        return self.runtime.begin(self.encode([example]), parameters)
+
+    def answers(
+        self, examples: Sequence[Mapping[str, Any]], parameters: Parameters | None = None
+    ) -> list[Answer]:
+        """Answer many examples, in batches of like sizes, in the order given; see `outputs`."""
+        if isinstance(self.runtime, GrowingRuntime):
+            return self.predict(examples, parameters)
+        return self.decode(self.outputs(examples), parameters)
 
     def outputs(self, examples: Sequence[Mapping[str, Any]], batch_size: int = 64) -> np.ndarray:
         """Compute the outputs of many examples, in batches of like sizes, in the order given.
@@ -96,6 +118,7 @@ class Predictor:
     def save(self, folder: Path) -> Path:
         """Write `predictor.json`, the encoder's state and the runtime's weights into an existing folder."""
         self.runtime.save(folder)
+        self.encoder.save(folder)
         description = {
             "format": 1,
             "recipe": self.recipe,
@@ -112,8 +135,13 @@ class Predictor:
         return folder
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1) -> Predictor:
+    def load(cls, folder: Path, threads: int = 1, runtime: Runtime | None = None) -> Predictor:
         """Read a predictor from a folder written by `save`.
+
+        Args:
+            folder: The artifact.
+            threads: Threads one forward pass may use.
+            runtime: Takes the place of the artifact's own, e.g. one in another process.
 
         Raises:
             ArtifactError: The description is torn or names something unknown.
@@ -123,8 +151,8 @@ class Predictor:
             calibration = value["calibration"]
             return cls(
                 signature=Signature.from_dict(value["signature"]),
-                encoder=find_encoder(value["encoder"]).restore(value["encoder_state"]),
-                runtime=find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
+                encoder=find_encoder(value["encoder"]).load(folder, value["encoder_state"]),
+                runtime=runtime or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
                 calibration=Calibration(
                     calibration["temperature"],
                     tuple(calibration["thresholds"]),

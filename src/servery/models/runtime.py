@@ -20,7 +20,7 @@ class Runtime(ABC):
     A runtime class stands in its own file under `models/runtimes/`, named as the file (`onnx.py` -> "onnx"), with
     a module-level `RUNTIME = ThatClass`.
 
-    Only `torch_network.py` may import torch: a process that serves other runtimes never loads it.
+    Only `torch_network.py` and `causal_language.py` may import torch: a process that serves others never loads it.
     """
 
     name: ClassVar[str]
@@ -50,6 +50,10 @@ class Runtime(ABC):
     def options(self) -> dict[str, Any]:
         """Return what `load` needs besides the files, as plain JSON types."""
         return {}
+
+    def close(self) -> None:
+        """Let go of what outlives this object, e.g. a process; `run` is not called any more."""
+        return
 
 
 def find_runtime(name: str) -> type[Runtime]:

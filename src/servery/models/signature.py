@@ -17,6 +17,9 @@ class Limits:
     max_text_characters: int = 100_000
     max_image_pixels: int = 25_000_000
     max_image_bytes: int = 16 * 2**20
+    max_audio_seconds: int = 600
+    max_audio_bytes: int = 32 * 2**20
+    max_tensor_values: int = 2**22
 
 
 @dataclass(frozen=True)

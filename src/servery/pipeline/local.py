@@ -46,12 +46,12 @@ class Model:
             asked = msgspec.convert(parameters, self.predictor.task.parameters)
         except msgspec.ValidationError as error:
             raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
-        answers = self.predictor.decode(self.predictor.outputs(examples), asked)
+        answers = self.predictor.answers(examples, asked)
         return Prediction(
             outputs=msgspec.to_builtins(answers),
             model=self.reference,
             task=self.predictor.task.hub_name(self.predictor.signature.kinds),
-            usage={self.predictor.task.unit: float(len(examples))},
+            usage={self.predictor.task.unit: float(self.predictor.task.units_of(answers))},
         )
 
     def explain(self, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:

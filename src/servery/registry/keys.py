@@ -18,7 +18,9 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from servery.errors import ConflictError, InputError, StorageError, UnknownNameError
 from servery.registry.audit import audited_change
+from servery.registry.limits import changed
 from servery.registry.names import checked_name
+from servery.registry.quotas import forget_quotas
 from servery.storage import tables
 from servery.storage.clock import utc_now, utc_text
 from servery.storage.database import Database
@@ -44,8 +46,8 @@ class KeyRecord:
         created_at: When it was made.
         expires_at: From when on it is refused; None for never.
         revoked_at: When it was revoked; None if it was not.
-        last_used_at: When it was last used, as far as `touch` was told.
-        limits: Rates and quotas, name to number.
+        last_used_at: When it was last used, to half a second or so.
+        limits: Rates, quotas and weight, name to number; see `servery.registry.limits`.
     """
 
     id: str
@@ -67,6 +69,9 @@ class KeyRecord:
 class Keys:
     """The keys of one house.
 
+    Attributes:
+        database: Where the records are.
+
     Args:
         database: Where the records are.
         pepper_file: Holds the secret that the hashes are keyed with, so that a stolen database alone tests no
@@ -77,7 +82,7 @@ class Keys:
     """
 
     def __init__(self, database: Database, pepper_file: Path) -> None:
-        self._database = database
+        self.database = database
         with writing(pepper_file):
             self._pepper = _pepper(database, pepper_file)
             # A kill while a secret was written leaves a second name of it.
@@ -98,7 +103,7 @@ class Keys:
             name: For people.
             scopes: What it allows, at least one.
             expires_at: From when on it is refused, with a time zone.
-            limits: Rates and quotas, name to number.
+            limits: Rates and quotas, name to number; see `limits.check_limits`.
             actor: Who is named in the audit.
 
         Returns:
@@ -106,17 +111,19 @@ class Keys:
 
         Raises:
             ConflictError: A key of that name is in use.
-            InputError: The name or a scope is not allowed.
+            InputError: The name, a scope or a limit is not allowed.
         """
         secret = SECRET_PREFIX + secrets.token_urlsafe(32)
         row = self._row(name, scopes, expires_at, limits, secret)
-        with audited_change(self._database, actor) as change:
+        with audited_change(self.database, actor) as change:
             if _live(change.connection, name) is not None:
                 raise ConflictError(
                     f"There is a key {name!r} already.", hint=f"servery keys revoke {name}", param="name"
                 )
             change.connection.execute(insert(tables.keys).values(row))
-            change.record("key.create", f"key:{name}", id=row["id"], scopes=row["scopes"])
+            change.record(
+                "key.create", f"key:{name}", id=row["id"], scopes=row["scopes"], limits=row["limits"]
+            )
         return _record(row), secret
 
     def find(self, secret: str) -> KeyRecord | None:
@@ -127,7 +134,7 @@ class Keys:
         if not _SECRET.fullmatch(secret):
             return None
         digest = self._hash(secret)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = (
                 connection.execute(select(tables.keys).where(tables.keys.c.hash == digest)).mappings().first()
             )
@@ -135,10 +142,16 @@ class Keys:
             return None
         return _record(row)
 
+    def get(self, key_id: str) -> KeyRecord | None:
+        """Return the key of an id, valid or not; None for an id of no key."""
+        with self.database.read() as connection:
+            row = _by_id(connection, key_id)
+        return None if row is None else _record(row)
+
     def list(self) -> list[KeyRecord]:
         """Return every key, the oldest first, the revoked ones too."""
         query = select(tables.keys).order_by(tables.keys.c.created_at, tables.keys.c.id)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [_record(row) for row in connection.execute(query).mappings()]
 
     def revoke(self, id_or_name: str, *, actor: str) -> KeyRecord:
@@ -147,13 +160,8 @@ class Keys:
         Raises:
             UnknownNameError: There is no such key.
         """
-        with audited_change(self._database, actor) as change:
-            row = _by_id(change.connection, id_or_name) or _live(change.connection, id_or_name)
-            if row is None:
-                known = change.connection.scalars(
-                    select(tables.keys.c.name).where(tables.keys.c.revoked_at.is_(None))
-                )
-                raise UnknownNameError.among("key", id_or_name, known)
+        with audited_change(self.database, actor) as change:
+            row = _found(change.connection, id_or_name)
             if row["revoked_at"] is not None:
                 return _record(row)
             now = utc_now()
@@ -163,13 +171,29 @@ class Keys:
             change.record("key.revoke", f"key:{row['name']}", id=row["id"])
         return _record({**row, "revoked_at": now})
 
-    def touch(self, key_id: str, at: datetime | None = None) -> None:
-        """Note when a key was last used; no change that a running server must notice."""
-        moment = utc_text(at) if at is not None else utc_now()
-        with self._database.begin() as connection:
-            connection.execute(
-                update(tables.keys).where(tables.keys.c.id == key_id).values(last_used_at=moment)
+    def limit(self, id_or_name: str, changes: Mapping[str, int | float | None], *, actor: str) -> KeyRecord:
+        """Change the limits of a key; running servers follow within half a second.
+
+        A limit that is new begins with what usage says was used in its day, month or altogether.
+
+        Args:
+            id_or_name: Which key.
+            changes: Name to number, or to None to remove it; limits that are not named stay.
+            actor: Who is named in the audit.
+
+        Raises:
+            UnknownNameError: There is no such key.
+            InputError: A limit cannot be.
+        """
+        with audited_change(self.database, actor) as change:
+            row = _found(change.connection, id_or_name)
+            limits = changed(row["limits"], changes)
+            change.connection.execute(
+                update(tables.keys).where(tables.keys.c.id == row["id"]).values(limits=limits)
             )
+            forget_quotas(change.connection, row["id"], limits.keys() - row["limits"].keys())
+            change.record("key.limit", f"key:{row['name']}", id=row["id"], limits=limits)
+        return _record({**row, "limits": limits})
 
     def ensure_admin_key(self, file: Path) -> str | None:
         """Make the first admin key, once in the life of a database; a file (mode 0600) keeps its secret.
@@ -183,10 +207,10 @@ class Keys:
         Raises:
             StorageError: The file cannot be written, or holds something that is no key.
         """
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             if _has_admin(connection):
                 return None
-        with audited_change(self._database, "servery") as change:
+        with audited_change(self.database, "servery") as change:
             # Another process may have made it while this one waited.
             if _has_admin(change.connection):
                 return None
@@ -216,7 +240,7 @@ class Keys:
             "name": checked_name(name, "key name"),
             "hash": self._hash(secret),
             "scopes": sorted(set(scopes)),
-            "limits": dict(limits or {}),
+            "limits": changed({}, limits or {}),
             "created_at": utc_now(),
             "expires_at": utc_text(expires_at) if expires_at is not None else None,
             "revoked_at": None,
@@ -230,6 +254,14 @@ class Keys:
 def _record(row: Mapping[str, Any] | RowMapping) -> KeyRecord:
     values = {name: row[name] for name in KeyRecord.__dataclass_fields__}
     return KeyRecord(**{**values, "scopes": tuple(row["scopes"]), "limits": dict(row["limits"])})
+
+
+def _found(connection: Connection, id_or_name: str) -> RowMapping:
+    row = _by_id(connection, id_or_name) or _live(connection, id_or_name)
+    if row is None:
+        known = connection.scalars(select(tables.keys.c.name).where(tables.keys.c.revoked_at.is_(None)))
+        raise UnknownNameError.among("key", id_or_name, known)
+    return row
 
 
 def _by_id(connection: Connection, key_id: str) -> RowMapping | None:

@@ -153,6 +153,22 @@ class Registry:
             )
             change.record("alias.remove", f"{name}@{alias}", number=version.number)
 
+    def unload(self, name: str, *, actor: str) -> None:
+        """Take a model out of service, on every server, until it is loaded again.
+
+        Raises:
+            ModelNotFoundError: There is no such model.
+        """
+        self._switch(name, True, "model.unload", actor)
+
+    def load(self, name: str, *, actor: str) -> None:
+        """Put a model back into service.
+
+        Raises:
+            ModelNotFoundError: There is no such model.
+        """
+        self._switch(name, False, "model.load", actor)
+
     def remove(self, reference: str, *, actor: str, force: bool = False) -> None:
         """Remove a version; its number is never given again.
 
@@ -259,6 +275,14 @@ class Registry:
             self._store.discard(digest)
             return True
 
+    def _switch(self, name: str, is_unloaded: bool, action: str, actor: str) -> None:
+        checked_name(name)
+        with audited_change(self._database, actor) as change:
+            if self._resolve(change.connection, Reference(name)).is_unloaded != is_unloaded:
+                row = update(tables.models).where(tables.models.c.name == name)
+                change.connection.execute(row.values(is_unloaded=is_unloaded))
+                change.record(action, name)
+
     def _resolve(self, connection: Connection, reference: Reference) -> Version:
         query = _of_model(reference.name)
         pointed = {row.alias: row.number for row in _alias_rows(connection, reference.name)}
@@ -304,7 +328,11 @@ def _check_names(name: str, aliases: Sequence[str]) -> None:
 
 
 def _of_model(name: str | None) -> Select[Any]:
-    query = select(tables.versions).order_by(tables.versions.c.model, tables.versions.c.number)
+    query = (
+        select(tables.versions, tables.models.c.is_unloaded)
+        .join(tables.models)
+        .order_by(tables.versions.c.model, tables.versions.c.number)
+    )
     return query if name is None else query.where(tables.versions.c.model == name)
 
 

@@ -25,6 +25,7 @@ class Version:
         metrics: The figures of its evaluation.
         lineage: Data, code and environment it was made of.
         aliases: Aliases that point at it, sorted.
+        is_unloaded: Whether an operator took its model out of service.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Version:
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
     lineage: dict[str, Any] = dataclasses.field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    is_unloaded: bool = False
 
     @property
     def reference(self) -> str:

@@ -72,7 +72,7 @@ class Database:
             ConflictError: Someone else made the same thing at the same moment.
             StorageError: Nothing was changed; the disk, the permissions or the server are at fault.
         """
-        with _explained(), self._writing.begin() as connection:
+        with _explained(), self._writing.begin() as connection, _dropped_on_error(connection):
             yield connection
 
     @contextmanager
@@ -82,7 +82,7 @@ class Database:
         Raises:
             StorageError: The database cannot be read.
         """
-        with _explained(), self._reading.begin() as connection:
+        with _explained(), self._reading.begin() as connection, _dropped_on_error(connection):
             yield connection
 
     def close(self) -> None:
@@ -163,6 +163,17 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer can fail with "busy" without waiting.
     reads = connection.get_execution_options().get("servery_reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _dropped_on_error(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # A half-read result lives as long as the error's traceback, and holds its old picture of the database open:
+        # whoever got this connection next would read the past, or be told "locked" when writing.
+        connection.invalidate()
+        raise
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from servery.errors import StorageError
 
-HEAD = "0001"
+HEAD = "0004"
 """Revision of the newest migration under `migrations/versions`; equal to it by a test."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

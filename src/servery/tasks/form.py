@@ -37,7 +37,7 @@ class Bounds(Protocol):
         """Encoded size of one picture."""
 
     @property
-    def max_audio_seconds(self) -> float:
+    def max_audio_seconds(self) -> int:
         """Length of one recording."""
 
     @property
@@ -76,7 +76,7 @@ class Form(ABC):
         """
 
     @abstractmethod
-    def is_batch(self, inputs: Any) -> bool:
+    def is_batch(self, inputs: Any, columns: Sequence[Column]) -> bool:
         """Whether `inputs` is a list of inputs rather than one."""
 
     @abstractmethod
@@ -96,7 +96,7 @@ class Form(ABC):
 
         Args:
             arrays: Column name to as many values as there are rows: numbers, NaN where one is missing, or objects,
-                each a text or the bytes of a text or picture.
+                each what JSON would bring, or the bytes of a text, a picture or a recording.
             columns: The inputs; every one has its array, and they are of one length.
             limits: Bounds of the request.
 
@@ -128,7 +128,7 @@ class Form(ABC):
 
 
 def plain_values(array: np.ndarray, column: Column) -> list[Any]:
-    """Return an array's values as JSON would bring them; a picture stays bytes.
+    """Return an array's values as JSON would bring them; pictures and recordings stay bytes.
 
     Raises:
         InputError: A text is not UTF-8.
@@ -139,13 +139,14 @@ def plain_values(array: np.ndarray, column: Column) -> list[Any]:
     """
     if array.dtype != object:
         return [None if value != value else value for value in array.tolist()]
-    if column.kind is Kind.IMAGE:
-        return array.tolist()
-    return [_text(value, f"/inputs/{row}/{column.name}") for row, value in enumerate(array.tolist())]
+    values: list[Any] = array.tolist()
+    if column.kind in (Kind.IMAGE, Kind.AUDIO):
+        return values
+    return [_text(value, f"/inputs/{row}/{column.name}") for row, value in enumerate(values)]
 
 
-def _text(value: str | bytes, pointer: str) -> str:
-    if isinstance(value, str):
+def _text(value: Any, pointer: str) -> Any:
+    if not isinstance(value, bytes):
         return value
     try:
         return value.decode()

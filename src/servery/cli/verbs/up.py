@@ -15,6 +15,9 @@ from servery.cli.verbs.serve import announce, changed
 def verb(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes that share the port.")
+    ] = None,
 ) -> None:
     """Start the server, and train a starter model for every field behind it."""
     starters: list[subprocess.Popen[bytes]] = []
@@ -26,7 +29,7 @@ def verb(
         starters.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
 
     try:
-        servery.serve(changed(host, port), ready=ready)
+        servery.serve(changed(host, port, workers), ready=ready)
     finally:
         for child in starters:
             # A starter that is stopped saves its state; the next `servery up` continues it.

@@ -1,42 +1,24 @@
-"""What an operator does over HTTP: see the replicas, move aliases, make and revoke keys, read usage."""
+"""What an operator does with models over HTTP: see the replicas, move aliases."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from datetime import UTC, datetime, timedelta
 
 from servery.errors import UntrustworthyError
-from servery.gateway.access import checked_scopes
 from servery.gateway.message import Request, Response
 from servery.gateway.permission import Permission
 from servery.gateway.route import Route
-from servery.registry.keys import KeyRecord
+from servery.gateway.status import status_of
 from servery.schemas import (
-    VERSION,
     AliasRequest,
     AliasResponse,
-    KeyList,
-    KeyObject,
-    KeyRequest,
     Status,
-    UsageList,
 )
 
 
 async def show_status(request: Request) -> Response:
     """Answer what the server is doing."""
-    gateway = request.gateway
-    return Response.json(
-        Status(
-            version=VERSION,
-            process_id=os.getpid(),
-            uptime_seconds=gateway.uptime_seconds,
-            is_ready=gateway.engine.is_ready and not gateway.is_draining,
-            requests_in_flight=gateway.in_flight,
-            replicas=gateway.engine.status(),
-        )
-    )
+    return Response.json(await status_of(request.gateway))
 
 
 async def move_alias(request: Request) -> Response:
@@ -60,56 +42,8 @@ async def move_alias(request: Request) -> Response:
         await asyncio.to_thread(
             engine.registry.point, name, alias, replica.version.number, actor=request.actor
         )
-        await engine.refresh()
+        await request.gateway.refresh()
         return Response.json(AliasResponse(replica.version.reference, alias))
-
-
-async def list_keys(request: Request) -> Response:
-    """Answer every key, without the secrets."""
-    records = await asyncio.to_thread(request.gateway.access.keys.list)
-    return Response.json(KeyList([_key_object(record) for record in records]))
-
-
-async def create_key(request: Request) -> Response:
-    """Make a key and answer its secret, this once."""
-    asked: KeyRequest = await request.json(KeyRequest)
-    lasting = asked.expires_in_seconds
-    expires_at = None if lasting is None else datetime.now(UTC) + timedelta(seconds=lasting)
-    record, secret = await asyncio.to_thread(
-        request.gateway.access.keys.create,
-        asked.name,
-        checked_scopes(asked.scopes),
-        expires_at,
-        actor=request.actor,
-    )
-    request.gateway.access.forget()
-    return Response.json(_key_object(record, secret), status=201)
-
-
-async def revoke_key(request: Request) -> Response:
-    """Refuse a key from now on."""
-    record = await asyncio.to_thread(
-        request.gateway.access.keys.revoke, request.parameters["key"], actor=request.actor
-    )
-    request.gateway.access.forget()
-    return Response.json(_key_object(record))
-
-
-async def show_usage(request: Request) -> Response:
-    """Answer what every key used since the server started."""
-    return Response.json(UsageList(request.gateway.ledger.usage()))
-
-
-def _key_object(record: KeyRecord, secret: str | None = None) -> KeyObject:
-    return KeyObject(
-        id=record.id,
-        name=record.name,
-        scopes=list(record.scopes),
-        created_at=record.created_at,
-        expires_at=record.expires_at,
-        revoked_at=record.revoked_at,
-        secret=secret,
-    )
 
 
 ROUTES = (
@@ -131,44 +65,6 @@ ROUTES = (
         request=AliasRequest,
         response=AliasResponse,
         example={"version": 1},
-        tags=("operation",),
-    ),
-    Route(
-        "GET",
-        "/admin/v1/keys",
-        Permission.ADMIN,
-        list_keys,
-        "List the keys",
-        response=KeyList,
-        tags=("keys",),
-    ),
-    Route(
-        "POST",
-        "/admin/v1/keys",
-        Permission.ADMIN,
-        create_key,
-        "Make a key; its secret is told this once",
-        request=KeyRequest,
-        response=KeyObject,
-        example={"name": "mobile-app", "scopes": ["predict", "models:read"], "expires_in_seconds": 2592000},
-        tags=("keys",),
-    ),
-    Route(
-        "DELETE",
-        "/admin/v1/keys/{key}",
-        Permission.ADMIN,
-        revoke_key,
-        "Revoke a key, at once",
-        response=KeyObject,
-        tags=("keys",),
-    ),
-    Route(
-        "GET",
-        "/admin/v1/usage",
-        Permission.ADMIN,
-        show_usage,
-        "What each key used",
-        response=UsageList,
         tags=("operation",),
     ),
 )

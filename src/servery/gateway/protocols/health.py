@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from servery.errors import NotReadyError
 from servery.gateway.message import Request, Response
+from servery.gateway.metric import CONTENT_TYPE
 from servery.gateway.openapi import server_document
 from servery.gateway.permission import Permission
 from servery.gateway.route import Route
@@ -26,7 +27,7 @@ async def ready(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Answer the metrics in Prometheus' text format."""
-    return Response(body=request.gateway.telemetry.text(), content_type="text/plain; version=0.0.4")
+    return Response(body=await request.gateway.telemetry.text(), content_type=CONTENT_TYPE)
 
 
 async def describe(request: Request) -> Response:

@@ -66,7 +66,7 @@ def read(body: bytes, content_type: str, replica: Replica) -> Asked:
     Raises:
         InputError: The body is none of them, or not what the model takes.
     """
-    if not is_json(body, content_type):
+    if not is_json(body, content_type, replica.form):
         return asked_bytes(body, content_type, replica)
     value = read_json(body, NAMES)
     given = [

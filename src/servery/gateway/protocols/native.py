@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
 from servery.errors import InputError
 from servery.gateway.explaining import explained
+from servery.gateway.growing_native import stream_predicted, wants_stream
+from servery.gateway.jobs import prefers_async, respond_async
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
 from servery.gateway.permission import Permission
-from servery.gateway.prediction import Asked, asked_bytes, asked_json, is_json, predict, read_json
+from servery.gateway.prediction import Asked, Predicted, asked_bytes, asked_json, is_json, predict, read_json
 from servery.gateway.route import Route
 from servery.gateway.strict_json import converted
 from servery.models.explanation import ExplainParameters
@@ -61,19 +64,27 @@ async def describe_model(request: Request) -> Response:
 
 
 async def answer(request: Request) -> Response:
-    """Answer a prediction in an envelope."""
+    """Answer a prediction in an envelope, as events, or with a job to a client that would rather not wait for it."""
+    if prefers_async(request):
+        return await respond_async(request, read)
+    if await wants_stream(request):
+        return await stream_predicted(request, "native", read, partial(_envelope, request))
     predicted = await predict(request, "native", read)
-    replica = predicted.replica
     return Response.json(
-        PredictResponse(
-            id=request.id,
-            model=replica.version.reference,
-            task=replica.hub_task,
-            outputs=predicted.answered.answers,
-            usage=predicted.usage,
-            warnings=predicted.warnings,
-        ),
-        headers=[(b"x-model-version", replica.version.reference.encode())],
+        _envelope(request, predicted),
+        headers=[(b"x-model-version", predicted.replica.version.reference.encode())],
+    )
+
+
+def _envelope(request: Request, predicted: Predicted) -> PredictResponse:
+    replica = predicted.replica
+    return PredictResponse(
+        id=request.id,
+        model=replica.version.reference,
+        task=replica.hub_task,
+        outputs=predicted.answered.answers,
+        usage=predicted.usage,
+        warnings=predicted.warnings,
     )
 
 
@@ -100,7 +111,7 @@ def read_explain(body: bytes, content_type: str, replica: Replica) -> tuple[list
     Raises:
         InputError: It is neither.
     """
-    if not is_json(body, content_type):
+    if not is_json(body, content_type, replica.form):
         return replica.read_bytes(body, content_type), ExplainParameters()
     value = read_json(body, NAMES)
     if "inputs" not in value:
@@ -115,7 +126,7 @@ def read(body: bytes, content_type: str, replica: Replica) -> Asked:
     Raises:
         InputError: It is neither.
     """
-    if not is_json(body, content_type):
+    if not is_json(body, content_type, replica.form):
         return asked_bytes(body, content_type, replica)
     value = read_json(body, NAMES)
     if "inputs" not in value:
@@ -191,6 +202,7 @@ ROUTES = (
         response=PredictResponse,
         example=EXAMPLE,
         tags=("predictions",),
+        streams=True,
     ),
     Route(
         "POST",

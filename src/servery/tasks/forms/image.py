@@ -43,7 +43,7 @@ class ImageForm(Form):
             return [{columns[0].name: _read_picture(value, pointer, limits)} for value, pointer in rows]
         return [_read_object(value, columns, pointer, limits) for value, pointer in rows]
 
-    def is_batch(self, inputs: Any) -> bool:
+    def is_batch(self, inputs: Any, columns: Sequence[Column]) -> bool:
         """Whether `inputs` is a list."""
         return isinstance(inputs, list)
 

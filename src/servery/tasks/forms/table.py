@@ -36,7 +36,7 @@ class TableForm(Form):
             return _examples_of_columns(inputs["table"], columns, limits)
         return [_example(row, columns, pointer, limits) for row, pointer in as_list(inputs, limits)]
 
-    def is_batch(self, inputs: Any) -> bool:
+    def is_batch(self, inputs: Any, columns: Sequence[Column]) -> bool:
         """Whether `inputs` is a list of rows or columns of values."""
         return isinstance(inputs, list) or _is_columns(inputs)
 

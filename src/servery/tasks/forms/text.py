@@ -35,7 +35,7 @@ class TextForm(Form):
             return [{name: read_text(v, pointer, limits)} for v, pointer in as_list(inputs, limits)]
         return [_texts(value, columns, pointer, limits) for value, pointer in as_list(inputs, limits)]
 
-    def is_batch(self, inputs: Any) -> bool:
+    def is_batch(self, inputs: Any, columns: Sequence[Column]) -> bool:
         """Whether `inputs` is a list."""
         return isinstance(inputs, list)
 

@@ -1,0 +1,1 @@
+"""The Open Inference Protocol, version 2, apart from how it travels: one core for REST and gRPC."""

@@ -1,0 +1,1 @@
+"""One file a listener beside HTTP; found by its file, each with a module-level `LISTENER` (see `listener.py`)."""

@@ -1,0 +1,1 @@
+"""What the OpenAI routes share: bodies, forms, transcripts, categories."""

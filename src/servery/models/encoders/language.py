@@ -1,0 +1,116 @@
+"""Prompts and conversations become the tokens of a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from servery.errors import ArtifactError, InputError, TooLongError
+from servery.models.encoder import Batch, Encoder
+from servery.models.language_tokenizer import LanguageTokenizer
+
+MESSAGES = "messages"
+"""Key of an example that is a conversation: `role` and `content` a message."""
+TOKENS = "tokens"
+"""Key of an example that is tokens already."""
+
+
+class Language(Encoder):
+    """The tokenizer that came with the model, never fitted here.
+
+    An example is a text in the model's one column, a conversation under `MESSAGES`, or tokens under `TOKENS`.
+
+    Args:
+        column: Name of the text column.
+        tokenizer: The model's.
+        max_tokens: Tokens of prompt and answer together.
+    """
+
+    name = "language"
+
+    def __init__(self, column: str, tokenizer: LanguageTokenizer, max_tokens: int) -> None:
+        self.column = column
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+
+    def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
+        """Return `tokens`, int64, (rows, length of the longest), and `lengths`, int64, (rows,).
+
+        Raises:
+            TooLongError: A prompt leaves no room for an answer, and `cut` is false.
+            InputError: A prompt is empty, or holds a token that is none of the model's.
+        """
+        rows = [self._row(example, cut=cut) for example in examples]
+        tokens = np.zeros((len(rows), max(map(len, rows), default=1)), np.int64)
+        for row, numbers in zip(tokens, rows, strict=True):
+            row[: len(numbers)] = numbers
+        return {"tokens": tokens, "lengths": np.array([len(row) for row in rows], np.int64)}
+
+    def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Return the number of tokens of each example."""
+        return [len(self._numbers(example)) for example in examples]
+
+    def _row(self, example: Mapping[str, Any], *, cut: bool) -> list[int]:
+        numbers = self._numbers(example)
+        if not numbers:
+            raise InputError("The prompt is empty.", hint="send at least one character")
+        if len(numbers) >= self.max_tokens and not cut:
+            raise TooLongError(
+                f"This model's maximum context length is {self.max_tokens:,} tokens of prompt and answer together; "
+                f"the prompt alone has {len(numbers):,}.",
+                hint="send a shorter prompt; nothing is cut off silently",
+            )
+        return numbers[: self.max_tokens - 1]
+
+    def _numbers(self, example: Mapping[str, Any]) -> list[int]:
+        if TOKENS in example:
+            return self._checked(example[TOKENS])
+        if MESSAGES in example:
+            # A template writes the model's marks itself.
+            return self.tokenizer.numbers(self.tokenizer.chat.prompt(example[MESSAGES]), with_marks=False)
+        numbers = self.tokenizer.numbers(str(example[self.column]))
+        if not example[self.column] and not numbers:
+            start = self.tokenizer.number("bos_token")
+            return [] if start is None else [start]
+        return numbers
+
+    def _checked(self, numbers: Sequence[int]) -> list[int]:
+        wrong = next((number for number in numbers if not 0 <= number < self.tokenizer.size), None)
+        if wrong is not None:
+            raise InputError(
+                f"There is no token {wrong}; this model's go from 0 to {self.tokenizer.size - 1:,}."
+            )
+        return list(numbers)
+
+    def state(self) -> dict[str, Any]:
+        """Return the column and the limit; the tokenizer has files of its own."""
+        return {"column": self.column, "max_tokens": self.max_tokens}
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer in the Hugging Face layout."""
+        self.tokenizer.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, state: dict[str, Any]) -> Language:
+        """Read the tokenizer.
+
+        Raises:
+            ArtifactError: It is torn, or the state is not one this encoder wrote.
+        """
+        try:
+            column, max_tokens = str(state["column"]), int(state["max_tokens"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"The state of the encoder 'language' is torn: {error!r}.") from error
+        return cls(column, LanguageTokenizer.read(folder), max_tokens)
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Language:
+        """Refuse: the tokenizer lies in the artifact's folder.
+
+        Raises:
+            ArtifactError: Always.
+        """
+        raise ArtifactError("The encoder 'language' is read from its folder.", hint="Encoder.load")

@@ -1,0 +1,142 @@
+"""From a folder with a pretrained BERT-like encoder, as the Hub has them, to a model that embeds or ranks texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from servery.data.columns import Column, Kind, Role
+from servery.errors import ArtifactError
+from servery.models.encoders.pretrained_tokens import PretrainedTokens, read_tokenizer
+from servery.models.predictor import Predictor
+from servery.models.runtimes.torch_network import TorchNetwork
+from servery.models.signature import Signature
+from servery.nn.network import build_network
+from servery.tasks.sentence_embedding import SENTENCE_EMBEDDING
+from servery.tasks.task import Calibration
+from servery.tasks.text_ranking import TEXT_RANKING
+
+_EMBEDDINGS = {
+    "embeddings.word_embeddings": "words",
+    "embeddings.position_embeddings": "places",
+    "embeddings.token_type_embeddings": "parts",
+    "embeddings.LayerNorm": "norm",
+    "pooler.dense": "summary",
+    "classifier": "score",
+}
+_BLOCK = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "mixed",
+    "attention.output.LayerNorm": "mixed_norm",
+    "intermediate.dense": "inner",
+    "output.dense": "outer",
+    "output.LayerNorm": "outer_norm",
+}
+"""The Hub's names of the weights to those of `nn.networks.bert_encoder`."""
+
+
+def read_sentence_encoder(folder: Path, field: str = "text") -> Predictor:
+    """Return a model that turns a text into a vector.
+
+    Args:
+        folder: With `config.json` of model type "bert", `model.safetensors` and `tokenizer.json`; the folders of
+            Sentence Transformers besides say how the tokens' vectors are pooled (else their mean) and how long a text
+            may be.
+        field: The field the model is for.
+
+    Raises:
+        ArtifactError: The folder holds no such model.
+    """
+    told = _json(folder / "1_Pooling" / "config.json", optional=True)
+    pooling = "first" if told.get("pooling_mode_cls_token") else "mean"
+    if told and not (told.get("pooling_mode_cls_token") or told.get("pooling_mode_mean_tokens")):
+        raise ArtifactError(
+            f"{folder.name} pools its tokens in a way that is not known here; mean or cls is."
+        )
+    return _read(folder, field, SENTENCE_EMBEDDING.name, ("text",), pooling, "A short text.")
+
+
+def read_cross_encoder(folder: Path, field: str = "text") -> Predictor:
+    """Return a model that scores how well a document answers a query.
+
+    Args:
+        folder: As for `read_sentence_encoder`, of a sequence classifier with one label.
+        field: The field the model is for.
+
+    Raises:
+        ArtifactError: The folder holds no such model.
+    """
+    example = {"query": "A question?", "document": "An answer."}
+    return _read(folder, field, TEXT_RANKING.name, ("query", "document"), "score", example)
+
+
+def _read(
+    folder: Path, field: str, task: str, columns: tuple[str, ...], pooling: str, example: Any
+) -> Predictor:
+    config = _json(folder / "config.json")
+    if config.get("model_type") != "bert" or config.get("hidden_act", "gelu") != "gelu":
+        raise ArtifactError(
+            f"{folder.name} is of type {config.get('model_type')!r} with {config.get('hidden_act')!r}; "
+            "'bert' with 'gelu' is read."
+        )
+    try:
+        arguments = {
+            "vocabulary_size": config["vocab_size"],
+            "size": config["hidden_size"],
+            "heads": config["num_attention_heads"],
+            "num_layers": config["num_hidden_layers"],
+            "inner_size": config["intermediate_size"],
+            "max_tokens": config["max_position_embeddings"],
+            "parts": config["type_vocab_size"],
+            "epsilon": config["layer_norm_eps"],
+            "pooling": pooling,
+        }
+        network = build_network("bert_encoder", arguments)
+        weights = _weights(load_file(folder / "model.safetensors"))
+        wanted = network.state_dict().keys()
+        network.load_state_dict({name: weights[name].float() for name in wanted})
+        tokenizer = read_tokenizer((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtifactError(f"The model in {folder.name} cannot be read: {error!r}.") from error
+    told = _json(folder / "sentence_bert_config.json", optional=True)
+    longest = min(told.get("max_seq_length") or arguments["max_tokens"], arguments["max_tokens"])
+    signature = Signature(
+        task=task,
+        field=field,
+        inputs=tuple(Column(name, Kind.TEXT, Role.INPUT) for name in columns),
+        example=example,
+    )
+    encoder = PretrainedTokens(columns, tokenizer, longest)
+    return Predictor(signature, encoder, TorchNetwork(network), Calibration(), recipe="pretrained-bert")
+
+
+def _weights(found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the weights under our names; what has none is left out."""
+    named = {}
+    for name, tensor in found.items():
+        module, _, kind = name.removeprefix("bert.").rpartition(".")
+        if module in _EMBEDDINGS:
+            named[f"{_EMBEDDINGS[module]}.{kind}"] = tensor
+        elif module.startswith("encoder.layer."):
+            number, _, within = module.removeprefix("encoder.layer.").partition(".")
+            named[f"blocks.{number}.{_BLOCK[within]}.{kind}"] = tensor
+    return named
+
+
+def _json(path: Path, optional: bool = False) -> dict[str, Any]:
+    if optional and not path.exists():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path.name} cannot be read: {error}.") from error
+    if not isinstance(value, dict):
+        raise ArtifactError(f"{path.name} is no object.")
+    return value
