@@ -19,6 +19,7 @@ from servery.settings import Settings
 
 LONGEST_PATH = 4096
 MOST_LINES = 12
+LONGEST_LINE = 500
 
 
 def ask(
@@ -107,8 +108,13 @@ def answer_line(answer: Mapping[str, Any]) -> str:
 
     >>> answer_line({"label": "negative", "score": 0.97, "labels": [{"label": "negative", "score": 0.97}]})
     'negative 0.97'
+    >>> answer_line({"text": "ok", "finish_reason": "stop"}), answer_line({"score": 0.5})
+    ('ok', '{"score": 0.5}')
     """
-    labels = answer.get("labels") or [answer]
+    if "labels" not in answer:
+        text = answer.get("text")
+        return text if isinstance(text, str) else json.dumps(answer, ensure_ascii=False)[:LONGEST_LINE]
+    labels = answer["labels"]
     shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
     return ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import servery
 from servery.cli.options import AsJson, Reference
@@ -29,14 +30,26 @@ def verb(reference: Reference, json: AsJson = False) -> None:
             ("Test", short_metrics(version.metrics)),
             ("Aliases", ", ".join(version.aliases) or "none"),
             ("Versions", ", ".join(_numbered(sibling) for sibling in siblings)),
-            ("Data", f"{lineage.get('data')} ({lineage.get('data_rows'):,} rows)"),
-            ("", f"fingerprint {str(lineage.get('data_fingerprint'))[:16]}"),
-            ("Made", f"{version.created_at} in {lineage.get('training_seconds')} s"),
+            *_origin(lineage),
+            ("Made", version.created_at + _lasting(lineage)),
             ("Size", f"{version.size_bytes / 2**20:.1f} MB"),
             ("Digest", version.digest),
             ("Folder", str(version.folder)),
         ]
     )
+
+
+def _origin(lineage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if "data" not in lineage:
+        return [("Data", "not known: it was not trained here")]
+    return [
+        ("Data", f"{lineage['data']} ({lineage.get('data_rows', 0):,} rows)"),
+        ("", f"fingerprint {str(lineage.get('data_fingerprint'))[:16]}"),
+    ]
+
+
+def _lasting(lineage: Mapping[str, Any]) -> str:
+    return f" in {lineage['training_seconds']} s" if "training_seconds" in lineage else ""
 
 
 def _numbered(version: Version) -> str:
