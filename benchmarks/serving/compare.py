@@ -150,7 +150,7 @@ def _measure_row(target: Running, row: Row, seconds: float, warm_seconds: float)
         connections=row.connections,
         rate=row.rate,
         seconds=seconds if not row.rate else max(seconds, 4.0),
-        warm_seconds=warm_seconds if not row.rate else NEXT_WARM_SECONDS,
+        warm_seconds=warm_seconds,
     )
     result = found.result
     figures = {
@@ -174,7 +174,7 @@ def _measure_row(target: Running, row: Row, seconds: float, warm_seconds: float)
 
 def _limits(model: Made, rows: list[Row], number: int, seconds: float) -> Iterator[dict[str, Any]]:
     for row in rows:
-        for processes in (1, 2) if row.limit_batch else ():
+        for processes in [1, 2][: row.limit_batch]:
             command = [
                 sys.executable,
                 str(HERE / "limit.py"),

@@ -236,7 +236,7 @@ def load(
         connections: At most so many.
         seconds: What counts.
         rate: Requests a second; 0 for a closed loop.
-        warm_seconds: A closed loop before, not counted.
+        warm_seconds: Of a closed loop, the time before that does not count.
         phases: Several rates and their seconds, instead of `rate` and `seconds`.
 
     Raises:

@@ -170,7 +170,8 @@ def _share_of_peers(name: str, share: float) -> Target:
 def _share_of_limit(share: float) -> Target:
     def judged(report: dict[str, Any], row: Row, summaries: dict[str, Summary]) -> Verdicts:
         for system, processes in (("servery-1", 1), ("servery", 2)):
-            rates = _limits(report, row).get(processes)
+            # One connection keeps one worker busy at a time.
+            rates = _limits(report, row).get(min(processes, row.connections))
             if rates and system in summaries:
                 found = summaries[system].median("requests_per_second") / statistics.median(rates)
                 yield f"{system}: {found:.0%} of the in-process limit, to reach {share:.0%}", found >= share

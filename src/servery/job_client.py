@@ -32,7 +32,8 @@ LONGEST_PAUSE_SECONDS = 1.0
 PAGE_ROWS = 1000
 
 Message = TypeVar("Message")
-Page = tuple[list[dict[str, Any]], str | None]
+Rows = list[dict[str, Any]]
+Page = tuple[Rows, str | None]
 """Some results, and the cursor of those behind them; None when there will be no more."""
 
 
@@ -105,7 +106,7 @@ class Jobs:
         for page in self.pages(job):
             yield from page
 
-    def pages(self, job: str, limit: int = PAGE_ROWS) -> Iterator[list[dict[str, Any]]]:
+    def pages(self, job: str, limit: int = PAGE_ROWS) -> Iterator[Rows]:
         """Yield the results page by page as they come; see `results`.
 
         Raises:

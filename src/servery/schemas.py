@@ -332,8 +332,8 @@ class JobError(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: Annotated[str, Meta(max_length=10_000)] | None = None
 
 
-class JobObject(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as everyone sees it.
+class JobObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A job as everyone sees it; what there is not is left out.
 
     Attributes:
         id: Chosen by its owner, or made.
@@ -350,7 +350,7 @@ class JobObject(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: Text
-    object: Text = "job"
+    object: Text
     model: Text
     state: Text
     key: Text
@@ -361,9 +361,9 @@ class JobObject(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Text | None = None
     deadline_at: Text | None = None
     rows_total: Number | None = None
-    rows_done: Number = 0
-    rows_failed: Number = 0
-    usage: dict[str, Amount] = {}
+    rows_done: Number
+    rows_failed: Number
+    usage: dict[str, Amount]
     error: JobError | None = None
     webhook: JobWebhook | None = None
 

@@ -111,25 +111,30 @@ class Settings(BaseSettings):
         default=256, ge=1, description="Most rows of one job that wait for its model at the same time."
     )
     job_lease_seconds: float = Field(
-        default=10.0, gt=0, description="How long after the last sign of life a job is taken from a dead process."
+        default=10.0,
+        gt=0,
+        description="How long after the last sign of life a job is taken from a dead process.",
     )
     job_retention_days: float = Field(
         default=7.0, gt=0, description="How long after its end a job is kept, with its input and its results."
     )
-    max_jobs_per_key: int = Field(
-        default=100, ge=1, description="Most jobs of one key that are not over."
-    )
+    max_jobs_per_key: int = Field(default=100, ge=1, description="Most jobs of one key that are not over.")
     max_job_result_bytes: int = Field(
-        default=16 * 2**30, ge=1024, description="Largest results of one job; it fails when it would have more."
+        default=16 * 2**30,
+        ge=1024,
+        description="Largest results of one job; it fails when it would have more.",
     )
     max_upload_bytes: int = Field(
         default=2**30, ge=1024, description="Largest file of rows that is sent for a job."
     )
     webhook_allow_private: bool = Field(
-        default=False, description="Whether webhooks may be sent to addresses of this machine and its own network."
+        default=False,
+        description="Whether webhooks may be sent to addresses of this machine and its own network.",
     )
     webhook_retry_seconds: float = Field(
-        default=5.0, gt=0, description="Pause before a webhook is sent a second time; each further one is longer."
+        default=5.0,
+        gt=0,
+        description="Pause before a webhook is sent a second time; each further one is longer.",
     )
 
     @cached_property

@@ -120,10 +120,10 @@ def signals(dtype: str = "float32", *shape: int) -> Predictor:
 
 
 def drill(tilt: Any = 0.0) -> Predictor:
-    """A model that sleeps and fails on order."""
+    """A model that sleeps and fails on order; its example sleeps, so that it is not taken for one that is quick."""
     encoder = load_room("encoders/drill").DrillEncoder()
     runtime = load_room("runtimes/drill").DrillRuntime(tilt)
-    return predictor([("text", Kind.TEXT)], ("long", "short"), encoder, runtime, "hello")
+    return predictor([("text", Kind.TEXT)], ("long", "short"), encoder, runtime, "sleep=0.002")
 
 
 def predictor(

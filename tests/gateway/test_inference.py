@@ -374,6 +374,14 @@ def test_bytes_that_are_no_message_and_messages_over_the_bound_are_refused(remot
     assert remote("ServerLive", message("ServerLiveRequest")())[0].live
 
 
+def test_without_a_key_nothing_is_told_of_methods_and_no_message_is_read(channel: grpc.Channel) -> None:
+    for path in (f"/{SERVICE}/Nothing", "/some.Service/Nothing", f"/{SERVICE}/ModelInfer"):
+        stub = channel.unary_unary(path, lambda m: m)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub(bytes(900_000), timeout=10)
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
 def test_every_status_has_a_name_of_grpc() -> None:
     assert all(hasattr(grpc.StatusCode, name) for name in STATUSES.values())
 

@@ -186,7 +186,8 @@ class Load:
                 if answer.status_code == 200:
                     self.answered_at.append(time.monotonic())
                 else:
-                    assert answer.status_code == 429, answer.text
+                    # Where the disk is very slow, a quota cannot be booked in time.
+                    assert answer.status_code == 429 or "server.not_ready" in answer.text, answer.text
                     self.refused += 1
                     time.sleep(0.02)
 

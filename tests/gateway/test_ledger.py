@@ -329,7 +329,10 @@ async def test_a_quota_can_be_used_to_its_last_row_by_several_servers(bench: Ben
     assert bench.used() == (500, 500)
 
 
-async def test_a_locked_database_loses_nothing_and_counts_nothing_twice(bench: Bench) -> None:
+async def test_a_locked_database_loses_nothing_and_counts_nothing_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servery.gateway.bookkeeper.PATIENCE_SECONDS", 0.5)
     free = bench.key("free")
     bound = bench.key("bound", rows_per_day=1000)
     async with bench.ledger() as ledger:

@@ -56,7 +56,8 @@ async def test_a_request_whose_deadline_passes_in_the_queue_costs_no_computing(
         late = await asyncio.gather(
             *(client.post(**asking(f"late {i}", headers={"x-deadline-ms": "50"})) for i in range(5))
         )
-        assert {answer.status_code for answer in late} == {504}
+        # 503 where the model's pace is known: then what would be late is refused at once.
+        assert {answer.status_code for answer in late} <= {503, 504}
         assert (await busy).status_code == 200
         assert drill_counts(call)["rows"] - before == 1
 

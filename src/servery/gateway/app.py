@@ -19,11 +19,13 @@ from servery.errors import (
     NotReadyError,
     RouteNotFoundError,
     ServeryError,
+    TooLargeError,
 )
 from servery.gateway.access import Access, check, may_ask_some_model
 from servery.gateway.jobs import Jobs
 from servery.gateway.ledger import Ledger
 from servery.gateway.limits import check_host
+from servery.gateway.memory import LARGE_BYTES, Memory
 from servery.gateway.message import WIRE, Receive, Request, Response, Scope, Send, milliseconds
 from servery.gateway.permission import Permission
 from servery.gateway.route import Handler, Match, Route, RouteTable
@@ -71,6 +73,7 @@ class Gateway:
         telemetry: The counters.
         ledger: What keys used, and may still use.
         jobs: What is answered in the background.
+        memory: What large requests left behind.
         table: The routes.
         is_draining: Set when the server stops: requests under way finish, new ones are refused.
         in_flight: Requests under way, not counting the public ones.
@@ -94,6 +97,7 @@ class Gateway:
         self.siblings.answer("refresh", lambda: _done(engine.refresh()))
         self.ledger = Ledger.open(keys.database, settings.home)
         self.jobs = Jobs(settings, engine, keys, self.ledger)
+        self.memory = Memory()
         self.table = RouteTable(routes)
         self.is_draining = False
         self.in_flight = 0
@@ -174,6 +178,10 @@ class Gateway:
         except Exception as error:
             _log_unexpected(error, request)
             return _error_response(ServeryError("Something unexpected went wrong in the server."), request)
+        finally:
+            measures = request.measures
+            if measures.bytes_in > LARGE_BYTES or measures.error_code == TooLargeError.code:
+                self.memory.give_back_soon()
 
     async def _admit(self, request: Request) -> Match:
         method, path = request.scope["method"], _raw_path(request.scope)

@@ -23,7 +23,7 @@ FLUSH_SECONDS = 0.25
 """Longest wait of something to be written; with the write itself well under a second."""
 RETRY_SECONDS = 0.25
 """Pause before a batch that could not be written is tried again."""
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
 """How long a request waits for its quota to be booked before it is told to come back."""
 LAST_SECONDS = 5.0
 """How long a server that stops goes on trying to write."""

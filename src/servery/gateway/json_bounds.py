@@ -12,7 +12,7 @@ MOST_NAMES = 10_000
 """Of one object: as many columns as a row may have."""
 MOST_OBJECTS = 2**17
 """More than a job's most inputs."""
-MOST_LISTS = 2**18
+MOST_LISTS = 2**17
 MOST_STRINGS = 2**21
 """Names and texts."""
 
@@ -59,7 +59,9 @@ def _look(body: bytes) -> None:
         elif token[0] == b"[":
             lists += 1
             if lists > MOST_LISTS:
-                raise _too_many(MOST_LISTS, "lists", "send numbers as raw bytes, or flat where the protocol can")
+                raise _too_many(
+                    MOST_LISTS, "lists", "send numbers as raw bytes, or flat where the protocol can"
+                )
 
 
 def _too_many(most: int, what: str, hint: str) -> TooLongError:

@@ -98,7 +98,7 @@ def model_document(reference: str, replica: Replica) -> dict[str, Any]:
                 "summary": f"Predict with {version.reference}",
                 "operationId": "predict",
                 "requestBody": {"required": True, "content": {"application/json": content}},
-                "responses": {"200": _json_answer("The answers, one an input.", answer), "default": _error()},
+                "responses": {"200": _json_answer("The answers, one an input.", answer), **_errors()},
                 "security": [{"key": []}],
             }
         },
@@ -107,7 +107,7 @@ def model_document(reference: str, replica: Replica) -> dict[str, Any]:
                 "summary": f"Predict with {version.reference}, as the Hub's inference clients speak",
                 "operationId": "predictHub",
                 "requestBody": {"required": True, "content": {"application/json": content}},
-                "responses": {"200": _json_answer("The Hub's shape of the answer.", {}), "default": _error()},
+                "responses": {"200": _json_answer("The Hub's shape of the answer.", {}), **_errors()},
                 "security": [{"key": []}],
             }
         },
@@ -147,7 +147,7 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
         + _query(route),
         "responses": {
             **{str(status): _answer(route, schema_of) for status in route.statuses},
-            "default": _error() if route.error_shape is plain_error else _OTHER_ERROR,
+            **_errors(route.error_shape is plain_error),
         },
         "security": [] if route.permission is Permission.PUBLIC else [{"key": []}],
     }
@@ -184,10 +184,12 @@ def _json_answer(description: str, schema: Any) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _error() -> dict[str, Any]:
-    return _json_answer("What went wrong.", {"$ref": REFERENCE.format(name="ErrorBody")})
+def _errors(is_plain: bool = True) -> dict[str, Any]:
+    error = _PLAIN_ERROR if is_plain else _OTHER_ERROR
+    return {"4XX": error, "5XX": error}
 
 
+_PLAIN_ERROR = _json_answer("What went wrong.", {"$ref": REFERENCE.format(name="ErrorBody")})
 _OTHER_ERROR = _json_answer(
     "What went wrong, in the shape of this protocol.", {"type": "object", "required": ["error"]}
 )

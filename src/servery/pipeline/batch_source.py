@@ -183,8 +183,8 @@ def _predicted(
         return list(predictor.predict(examples, parameters))
     except Exception as error:  # a model may raise anything; it is told of its own row
         if len(examples) == 1:
-            is_told = isinstance(error, ServeryError)
-            return [error if is_told else ServeryError(f"The model failed on this row: {error!r}.")]
+            unexpected = ServeryError(f"The model failed on this row: {error!r}.")
+            return [error if isinstance(error, ServeryError) else unexpected]
     middle = len(examples) // 2
     first = _predicted(predictor, examples[:middle], parameters)
     return first + _predicted(predictor, examples[middle:], parameters)

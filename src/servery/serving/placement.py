@@ -10,10 +10,10 @@ from servery.serving.measurement import Measurement
 from servery.settings import Settings
 
 INLINE_SECONDS = 0.0005
-"""A typical batch of up to this runs on the event loop. In benchmarks/serving/placement.py (on two cores, mostly taken by
-others) the loop answered more than a thread at 0.2 ms in 6 of 8 rounds, fewer at 0.6 ms in 7 of 8; CPU was equal."""
+"""A typical batch of up to this runs on the event loop. In benchmarks/serving/placement.py, on two cores mostly taken
+by others, the loop answered more than a thread at 0.2 ms in 6 of 8 rounds, fewer at 0.6 ms in 7 of 8; CPU was equal."""
 LONGEST_BLOCK_SECONDS = 0.002
-"""A batch that should take longer runs in the thread also where the others run on the loop: everyone waits meanwhile."""
+"""A batch that should take longer runs in the thread also where others run on the loop: everyone waits meanwhile."""
 LEAST_GAIN = 1.05
 """A larger batch must give so many times the rows a second: else it only makes everyone in it wait longer."""
 LONGEST_HOLD_SECONDS = 0.003

@@ -88,8 +88,7 @@ def test_pictures_are_drawn():
 def test_errors_are_of_their_class():
     with pytest.raises(litellm.BadRequestError, match="These models can: meaning"):
         litellm.embedding(model="openai/reviews", input="x", **HOW)
-    # LiteLLM knows a missing model only by the code "model_not_found".
-    with pytest.raises((litellm.NotFoundError, litellm.BadRequestError), match="There is no model 'nobody'"):
+    with pytest.raises(litellm.NotFoundError, match="There is no model 'nobody'"):
         litellm.embedding(model="openai/nobody", input="x", **HOW)
     with pytest.raises(litellm.AuthenticationError):
         litellm.embedding(model="openai/meaning", input="x", **{**HOW, "api_key": "wrong"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,12 @@ class Outcome:
 class Calls:
     """Lets messages pass the gates of a gateway.
 
-    Args:
+    Attributes:
         gateway: Whose.
     """
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
 
     async def answer(self, call: Call, body: bytes, context: Any) -> bytes:
         """Answer a call with one message; what goes wrong becomes its status."""
@@ -117,13 +117,13 @@ class Calls:
 
         request.error_shape = remember
         is_counted = call.permission is not Permission.PUBLIC
-        self._gateway.in_flight += is_counted
+        self.gateway.in_flight += is_counted
         try:
-            response = await self._gateway.responded(request, handle)
+            response = await self.gateway.responded(request, handle)
         finally:
-            self._gateway.in_flight -= is_counted
+            self.gateway.in_flight -= is_counted
         status = CancelledError.http_status if context.cancelled() else response.status
-        self._gateway.telemetry.observe(request, status, time.perf_counter() - started)
+        self.gateway.telemetry.observe(request, status, time.perf_counter() - started)
         return outcome
 
     async def admit(self, name: str, context: Any) -> None:
@@ -138,20 +138,17 @@ class Calls:
     async def _admit(self, call: Call, request: Request) -> None:
         if call.permission is Permission.PUBLIC:
             return
-        await self._gateway.identify(request)
+        await self.gateway.identify(request)
         # Which model is asked stands in the message: `check_model` comes when it has been read.
-        self._gateway.allow(request, call.permission, None, any_model=call.permission is Permission.PREDICT)
+        self.gateway.allow(request, call.permission, None, any_model=call.permission is Permission.PREDICT)
 
     def _request(self, call: Call, body: bytes, context: Any) -> Request:
-        headers = {
-            name.encode(): value if isinstance(value, bytes) else value.encode("latin-1", "replace")
-            for name, value in context.invocation_metadata() or ()
-        }
+        headers = headers_of(context.invocation_metadata())
         path = f"/{SERVICE}/{call.name}"
         scope = {"type": "http", "method": "POST", "path": path, "headers": []}
         sent = headers.get(b"x-request-id", b"")
         request_id = sent.decode() if _REQUEST_ID.fullmatch(sent) else f"req_{random.getrandbits(96):024x}"
-        request = Request(scope, _nothing, self._gateway, headers, request_id)
+        request = Request(scope, _nothing, self.gateway, headers, request_id)
         request.measures.route = path
         request.measures.is_logged = call.permission is not Permission.PUBLIC
         request.measures.bytes_in = len(body)
@@ -167,6 +164,14 @@ class Calls:
             trailing = [*trailing, ("retry-after", str(error.retry_after_seconds or 1))]
         trailing = [*trailing, ("x-error-code", error.code)]
         await context.abort(getattr(grpc.StatusCode, status_of(error)), told(error), tuple(trailing))
+
+
+def headers_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[bytes, bytes]:
+    """Return a call's metadata as a request's headers."""
+    return {
+        name.encode(): value if isinstance(value, bytes) else value.encode("latin-1", "replace")
+        for name, value in metadata or ()
+    }
 
 
 def _parsed(call: Call, body: bytes) -> Any:

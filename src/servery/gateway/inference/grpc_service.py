@@ -121,11 +121,16 @@ CALLS = (
 STREAM = Call("ModelStreamInfer", Permission.PREDICT, answer)
 
 
-def handlers(gateway: Gateway) -> list[Any]:
+OPEN_METHODS = frozenset(
+    {f"/{SERVICE}/{call.name}" for call in CALLS if call.permission is Permission.PUBLIC}
+    | {f"/{HEALTH_SERVICE}/Check"}
+)
+"""What answers without a key."""
+
+
+def handlers(calls: Calls) -> list[Any]:
     """Return the handlers of all services, for `grpc.aio`'s server; none answers without its permission."""
     import grpc
-
-    calls = Calls(gateway)
 
     def unary(call: Call) -> Any:
         async def handle(body: bytes, context: Any) -> bytes:
@@ -141,7 +146,7 @@ def handlers(gateway: Gateway) -> list[Any]:
     methods[STREAM.name] = grpc.stream_stream_rpc_method_handler(stream)
     return [
         grpc.method_handlers_generic_handler(SERVICE, methods),
-        grpc.method_handlers_generic_handler(HEALTH_SERVICE, _health(gateway, calls)),
+        grpc.method_handlers_generic_handler(HEALTH_SERVICE, _health(calls)),
         grpc.method_handlers_generic_handler(REFLECTION_SERVICE, _reflection(calls)),
     ]
 
@@ -151,7 +156,7 @@ def is_ready(gateway: Gateway) -> bool:
     return gateway.engine.is_ready and not gateway.is_draining
 
 
-def _health(gateway: Gateway, calls: Calls) -> dict[str, Any]:
+def _health(calls: Calls) -> dict[str, Any]:
     """Return the health service: a check is open to everyone, to be told of every change takes a key."""
     import grpc
     from grpc_health.v1 import health_pb2
@@ -162,7 +167,7 @@ def _health(gateway: Gateway, calls: Calls) -> dict[str, Any]:
     def status(name: str) -> Any:
         if name not in known:
             return response(status=response.SERVICE_UNKNOWN)
-        return response(status=response.SERVING if is_ready(gateway) else response.NOT_SERVING)
+        return response(status=response.SERVING if is_ready(calls.gateway) else response.NOT_SERVING)
 
     async def check(sent: Any, context: Any) -> Any:
         if sent.service not in known:

@@ -8,7 +8,9 @@ import structlog
 
 from servery.errors import ConflictError, MissingExtraError
 from servery.gateway.app import Gateway
-from servery.gateway.inference.grpc_service import handlers
+from servery.gateway.inference.grpc_calls import Calls
+from servery.gateway.inference.grpc_gate import gate
+from servery.gateway.inference.grpc_service import OPEN_METHODS, handlers
 from servery.gateway.listener import Listener
 from servery.settings import Settings
 
@@ -38,13 +40,16 @@ class InferenceGrpc(Listener):
         try:
             import grpc
 
-            services = handlers(gateway)
+            calls = Calls(gateway)
+            services, interceptors = handlers(calls), [gate(calls, OPEN_METHODS)]
         except (ImportError, MissingExtraError):
             log.info("gRPC is off", hint="pip install 'servery[grpc]'")
             return None
         host = settings.host if ":" not in settings.host.strip("[]") else f"[{settings.host.strip('[]')}]"
         address = f"{host}:{settings.grpc_port}"
-        self._server = grpc.aio.server(handlers=services, options=_options(settings))
+        self._server = grpc.aio.server(
+            handlers=services, interceptors=interceptors, options=_options(settings)
+        )
         try:
             self._server.add_insecure_port(address)
         except RuntimeError as error:

@@ -18,6 +18,7 @@ from servery.gateway.openai.body import (
     read_body,
     version_headers,
 )
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openai.multipart import Part, parts_of
 from servery.gateway.openai.transcripts import subtitles, usage_of, verbose
 from servery.gateway.permission import Permission
@@ -29,7 +30,6 @@ from servery.gateway.prediction import (
     asked_json,
     content_type_of,
 )
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.gateway.sse import CONTENT_TYPE, HEADERS, event
 from servery.gateway.strict_json import converted
@@ -73,7 +73,7 @@ class TranscriptionRequest(TranscriptionOptions, kw_only=True):
     file: InputText
 
 
-@timed
+@as_openai
 async def transcribe(request: Request) -> Response:
     """Answer what is said in a recording."""
     options, file = await _read(request)
@@ -149,7 +149,7 @@ async def _events(answer: TranscriptionAnswer) -> AsyncGenerator[bytes]:
     yield event({"type": "transcript.text.done", "text": answer.text})
 
 
-@timed
+@as_openai
 async def translate(request: Request) -> Response:
     """Refuse: no model here translates speech."""
     raise ModelTaskError(
@@ -176,6 +176,7 @@ ROUTES = (
         example={"model": "tones", "file": SILENCE},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
     Route(
@@ -185,5 +186,6 @@ ROUTES = (
         translate,
         "Refused: no model here translates speech",
         tags=("openai",),
+        error_shape=openai_error,
     ),
 )

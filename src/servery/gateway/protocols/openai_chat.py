@@ -11,6 +11,7 @@ from servery.errors import InputError, TooLongError
 from servery.gateway.growing import Answers, Wanted
 from servery.gateway.message import Request, Response
 from servery.gateway.openai.body import InputText
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openai.generation import (
     FINISH_REASONS,
     TASKS,
@@ -24,7 +25,6 @@ from servery.gateway.openai.generation import (
     usage_of,
 )
 from servery.gateway.permission import Permission
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.models.encoders.language import MESSAGES
 from servery.serving.grower import Grown
@@ -154,7 +154,7 @@ class ChatResponse(msgspec.Struct):
     object: Literal["chat.completion"] = "chat.completion"
 
 
-@timed
+@as_openai
 async def chat(request: Request) -> Response:
     """Answer a conversation's next message."""
     asked: ChatRequest = await read_generation(request, ChatRequest, NEUTRAL)
@@ -241,6 +241,7 @@ ROUTES = tuple(
         },
         tags=("openai",),
         names_model_in_body="{model}" not in path,
+        error_shape=openai_error,
         tasks=TASKS,
         streams=True,
     )

@@ -11,6 +11,7 @@ from servery.errors import InputError, TooLongError, UnsupportedParameterError
 from servery.gateway.growing import Answers, Wanted
 from servery.gateway.message import Request, Response
 from servery.gateway.openai.body import InputText
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openai.generation import (
     FINISH_REASONS,
     MOST_CHOICES,
@@ -26,7 +27,6 @@ from servery.gateway.openai.generation import (
 )
 from servery.gateway.openapi import MOST_VALUES
 from servery.gateway.permission import Permission
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.models.encoders.language import TOKENS
 from servery.serving.grower import Grown
@@ -87,7 +87,7 @@ class CompletionResponse(msgspec.Struct):
     object: Literal["text_completion"] = "text_completion"
 
 
-@timed
+@as_openai
 async def complete(request: Request) -> Response:
     """Answer how prompts go on."""
     asked: CompletionRequest = await read_generation(request, CompletionRequest, NEUTRAL)
@@ -185,6 +185,7 @@ ROUTES = (
         example={"model": "scribe", "prompt": "Once upon a time", "max_tokens": 8, "temperature": 0},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
         streams=True,
     ),

@@ -15,9 +15,9 @@ from servery.errors import InputError
 from servery.gateway.message import Request, Response
 from servery.gateway.openai.body import InputText, OpenAiRequest, ask_model, read_body, version_headers
 from servery.gateway.openai.categories import labels_of
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_json
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.schemas import Text
 from servery.serving.replica import Replica
@@ -76,7 +76,7 @@ class DecisionResponse(msgspec.Struct):
     usage: dict[str, Any]
 
 
-@timed
+@as_openai
 async def decide(request: Request) -> Response:
     """Answer every question from the scores of one look at the input."""
     asked: DecisionRequest = await read_body(request, DecisionRequest)
@@ -190,6 +190,7 @@ ROUTES = (
         },
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
 )

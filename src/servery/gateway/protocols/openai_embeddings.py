@@ -20,10 +20,10 @@ from servery.gateway.openai.body import (
     read_body,
     version_headers,
 )
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openapi import MOST_VALUES
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_json
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.serving.replica import Replica
 from servery.tasks.sentence_embedding import SENTENCE_EMBEDDING, EmbeddingAnswer
@@ -67,7 +67,7 @@ class EmbeddingResponse(msgspec.Struct):
     object: Literal["list"] = "list"
 
 
-@timed
+@as_openai
 async def embed(request: Request) -> Response:
     """Answer a vector a text."""
     asked: EmbeddingRequest = await read_body(request, EmbeddingRequest)
@@ -123,6 +123,7 @@ ROUTES = (
         example={"model": "meaning", "input": ["a cat sleeps", "rain and wind"]},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
 )

@@ -18,9 +18,9 @@ from servery.gateway.openai.body import (
     read_body,
     version_headers,
 )
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_json
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.schemas import Text
 from servery.serving.replica import Replica
@@ -74,7 +74,7 @@ class ImageResponse(msgspec.Struct):
     usage: dict[str, Any]
 
 
-@timed
+@as_openai
 async def generate(request: Request) -> Response:
     """Answer pictures of a prompt."""
     asked: ImageRequest = await read_body(request, ImageRequest)
@@ -124,7 +124,7 @@ def _parameters(asked: ImageRequest) -> dict[str, Any]:
     return parameters
 
 
-@timed
+@as_openai
 async def edit(request: Request) -> Response:
     """Refuse: no model here changes pictures."""
     raise ModelTaskError(
@@ -142,6 +142,7 @@ def _refused(path: str) -> Route:
         edit,
         "Refused: no model here changes pictures",
         tags=("openai",),
+        error_shape=openai_error,
     )
 
 
@@ -157,6 +158,7 @@ ROUTES = (
         example={"model": "shapes", "prompt": "a circle", "seed": 7},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
     _refused("/v1/images/edits"),

@@ -18,10 +18,10 @@ from servery.gateway.openai.body import (
     version_headers,
 )
 from servery.gateway.openai.categories import moderation_of, unwanted_labels
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openapi import MOST_VALUES
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, asked_json
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.schemas import Names
 from servery.serving.replica import Replica
@@ -67,7 +67,7 @@ class ModerationResponse(msgspec.Struct):
     usage: dict[str, float]
 
 
-@timed
+@as_openai
 async def moderate(request: Request) -> Response:
     """Answer which unwanted things are in the inputs."""
     asked: ModerationRequest = await read_body(request, ModerationRequest)
@@ -121,6 +121,7 @@ ROUTES = (
         example={"model": "unwanted", "input": "buy cheap pills now"},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
 )

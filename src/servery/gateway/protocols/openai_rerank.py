@@ -23,10 +23,10 @@ from servery.gateway.openai.body import (
     read_body,
     version_headers,
 )
+from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.openapi import MOST_VALUES
 from servery.gateway.permission import Permission
 from servery.gateway.prediction import Asked, Predicted, asked_json
-from servery.gateway.processing_time import timed
 from servery.gateway.route import Route
 from servery.serving.replica import Replica
 from servery.tasks.sentence_embedding import SENTENCE_EMBEDDING, similarities
@@ -109,7 +109,7 @@ class ScoreResponse(msgspec.Struct):
     object: Literal["list"] = "list"
 
 
-@timed
+@as_openai
 async def rerank(request: Request) -> Response:
     """Answer the documents ordered by how well they answer the query."""
     asked: RerankRequest = await read_body(request, RerankRequest)
@@ -126,7 +126,7 @@ async def rerank(request: Request) -> Response:
     return Response.json(body, headers=version_headers(predicted))
 
 
-@timed
+@as_openai
 async def score(request: Request) -> Response:
     """Answer a score a text."""
     asked: ScoreRequest = await read_body(request, ScoreRequest)
@@ -192,6 +192,7 @@ def _rerank_route(path: str) -> Route:
         example=_EXAMPLE,
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     )
 
@@ -211,6 +212,7 @@ ROUTES = (
         example={"model": "meaning", "text_1": "pets", "text_2": ["a cat sleeps", "rain and wind"]},
         tags=("openai",),
         names_model_in_body=True,
+        error_shape=openai_error,
         tasks=TASKS,
     ),
 )

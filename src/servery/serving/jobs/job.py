@@ -171,6 +171,7 @@ class Job:
         ended = None if self.finished_at is None else datetime.fromisoformat(self.finished_at)
         return JobObject(
             id=self.id,
+            object="job",
             model=self.model,
             state=self.state.value,
             key=self.key_id,
