@@ -12,7 +12,7 @@ from servery.discovery import modules
 from servery.fields._field import all_fields
 from servery.models.recipe import all_recipes
 from servery.settings import Settings
-from servery.tasks.task import all_tasks
+from servery.tasks.task import LearnableTask, all_tasks
 
 PAGE = Path(__file__).with_name("reference.md")
 
@@ -44,7 +44,8 @@ def _fields() -> Iterator[str]:
 def _tasks() -> Iterator[str]:
     yield "| task | summary | primary metric | unit |\n|---|---|---|---|"
     for task in all_tasks().values():
-        yield f"| `{task.name}` {task.title['zh']} | {task.summary} | {task.primary_metric} | {task.unit} |"
+        metric = task.primary_metric if isinstance(task, LearnableTask) else "none: its models are not made here"
+        yield f"| `{task.name}` {task.title['zh']} | {task.summary} | {metric} | {task.unit} |"
 
 
 def _recipes() -> Iterator[str]:

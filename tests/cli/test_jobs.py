@@ -34,7 +34,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    server = house.ServerProcess(folder, {"SERVERY_PORT": port, "SERVERY_GRPC_PORT": "off"})
+    bounds = {"SERVERY_PORT": port, "SERVERY_GRPC_PORT": "off", "SERVERY_MAX_BATCH_ROWS": "4"}
+    server = house.ServerProcess(folder, bounds)
     server.wait_until_ready()
     yield {**os.environ, "SERVERY_HOME": str(folder), "SERVERY_PORT": port, "OMP_NUM_THREADS": "1"}
     assert server.stop() == 0
@@ -63,7 +64,7 @@ def write_rows(path: Path, count: int, seconds: float) -> None:
 def test_a_batch_becomes_a_job_that_a_killed_command_finds_again(
     servery: Servery, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    write_rows(tmp_path / "rows.csv", 300, 0.05)
+    write_rows(tmp_path / "rows.csv", 300, 0.02)
     words = ("run", "drill", "--batch", "rows.csv", "--output", "answers.jsonl")
     killed = subprocess.Popen(
         command(words), env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -94,20 +95,20 @@ def test_jobs_are_shown_watched_read_cancelled_resumed_and_removed(
     code = (
         "import servery\n"
         "with servery.Client() as client:\n"
-        "    inputs = [f'sleep=0.1 {i}' for i in range(300)]\n"
+        "    inputs = [f'sleep=0.1 {i}' for i in range(400)]\n"
         "    print(client.jobs.create('drill', inputs, id='mine').id)\n"
     )
     made = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert made.stdout.strip() == "mine"
+    assert "cancelled" in servery("jobs", "cancel", "mine").stdout
     assert "mine" in servery("jobs", "list").stdout
     assert json.loads(servery("jobs", "show", "mine", "--json").stdout)["model"] == "drill@1"
-    assert "cancelled" in servery("jobs", "cancel", "mine").stdout
     assert "was cancelled" in servery("jobs", "results", "mine", status=1).stderr
     assert "queued" in servery("jobs", "resume", "mine").stdout
     assert "succeeded" in servery("jobs", "watch", "mine").stdout
     servery("jobs", "results", "mine", "--output", "results.jsonl")
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 300
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 400
     assert "Removed mine" in servery("jobs", "remove", "mine").stdout
     assert "There is no job 'mine'" in servery("jobs", "show", "mine", status=5).stderr

@@ -42,7 +42,7 @@ def test_models_are_listed_and_shown(client: OpenAI) -> None:
     assert client.models.retrieve("meaning").object == "model"
     with pytest.raises(openai.NotFoundError) as missing:
         client.models.retrieve("nobody")
-    assert missing.value.code == "model_not_found"
+    assert missing.value.code == "model.not_found"
 
 
 def test_embeddings_come_as_base64_or_as_numbers_and_mean_something(client: OpenAI) -> None:

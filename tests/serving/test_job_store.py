@@ -80,17 +80,17 @@ def test_a_key_with_many_jobs_does_not_hold_up_another(database: Database, keys:
 def test_a_lease_that_ended_lets_another_in_and_shuts_the_first_one_out(
     database: Database, keys: list[str]
 ) -> None:
-    store = store_of(database, lease=0.2)
+    store = store_of(database, lease=1.0)
     add(store, keys[0], "job")
     first = store.claim()
     assert first is not None
     assert store.claim() is None
     assert store.advance(first, DONE)
-    time.sleep(0.15)
+    time.sleep(0.6)
     assert store.renew(first)
-    time.sleep(0.15)
+    time.sleep(0.6)
     assert store.claim() is None
-    time.sleep(0.15)
+    time.sleep(0.6)
     second = store.claim()
     assert second is not None
     assert (second.rows_done, second.runs) == (3, 2)
@@ -189,7 +189,7 @@ def test_jobs_whose_time_is_over_and_uploads_that_died_are_removed(
     store.finish(over, State.FAILED)
     old = time.time() - ABANDONED_SECONDS - 1
     os.utime(tmp_path / "jobs" / tokens[2], (old, old))
-    time.sleep(0.15)
+    time.sleep(0.6)
     assert sweep(store, files) == 2
     assert {path.name for path in (tmp_path / "jobs").iterdir()} == {tokens[1], tokens[3]}
     assert [job.id for job in store.list(None, 9)] == ["running"]

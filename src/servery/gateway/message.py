@@ -168,6 +168,11 @@ class Request:
         """Who is named in the audit."""
         return f"key:{self.key.name}" if self.key else "nobody"
 
+    @property
+    def share(self) -> tuple[str, float]:
+        """Whose turn a request takes in a model's queue, and how much of it is theirs."""
+        return ("", 1.0) if self.key is None else (self.key.id, float(self.key.limits.get("weight", 1)))
+
     def check_model(self, reference: str) -> None:
         """Refuse a key that may not ask this model; for routes whose body names it.
 

@@ -107,13 +107,16 @@ async def _ask(
     replica = await request.gateway.engine.replica(reference)
     with replica.lease():
         request.note(replica, protocol)
+        owner, weight = request.share
+        if replica.grower is None:
+            replica.make_room(1, deadline, owner, weight)  # before the body is read: a refusal costs next to nothing
         asked = await read(replica)
         if replica.grower is not None:
             wanted = [Wanted(example, asked.parameters) for example in asked.examples]
             return Predicted(asked, (await grow_whole(request, replica, wanted, deadline)).answered, replica)
         reservation = await request.reserve(replica, replica.task.most_units(asked.examples))
         try:
-            answered = await replica.answer(asked.examples, asked.parameters, deadline)
+            answered = await replica.answer(asked.examples, asked.parameters, deadline, owner, weight)
         except BaseException:
             reservation.release()
             raise
