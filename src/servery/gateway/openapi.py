@@ -58,7 +58,7 @@ REFERENCE = "#/components/schemas/{name}"
 def server_document(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the document of a whole server."""
     routes = [route for route in routes if route.tags]  # pages and their files are no API
-    structs = [s for route in routes for s in (route.request, route.response) if isinstance(s, type)]
+    structs = [s for route in routes for s in (route.request, route.response, route.accepted) if isinstance(s, type)]
     wanted = list(dict.fromkeys([*structs, ErrorBody]))
     schemas, components = msgspec.json.schema_components(wanted, ref_template=REFERENCE)
     schema_of = dict(zip(wanted, schemas, strict=True))
@@ -147,6 +147,7 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
         + _query(route),
         "responses": {
             **{str(status): _answer(route, schema_of) for status in route.statuses},
+            **_accepted(route, schema_of),
             **_errors(route.error_shape is plain_error),
         },
         "security": [] if route.permission is Permission.PUBLIC else [{"key": []}],
@@ -157,6 +158,12 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
             content["example"] = route.example
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _accepted(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
+    if route.accepted is None:
+        return {}
+    return {"202": _json_answer("The request became a job.", _schema(route.accepted, schema_of))}
 
 
 def _query(route: Route) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ class Route:
         request: Schema of the JSON body: a msgspec struct, or a JSON Schema.
         query: Message type of what may stand behind the question mark; None for nothing.
         response: Schema of the answer, likewise; None where it is no JSON.
+        accepted: Schema of an answer with 202, where a request may become a job.
         example: A body that works.
         tags: Chapters of the documentation.
         content_type: Of an answer that is no JSON.
@@ -63,6 +64,7 @@ class Route:
     request: Any = None
     query: type[msgspec.Struct] | None = None
     response: Any = None
+    accepted: Any = None
     example: Any = None
     tags: tuple[str, ...] = ()
     content_type: str = "application/json"

@@ -22,7 +22,7 @@ from servery.gateway.strict_json import converted
 from servery.models.explanation import ExplainParameters
 from servery.registry.registry import Registry
 from servery.registry.version import Version
-from servery.schemas import ColumnObject, ExplainResponse, ModelList, ModelObject, PredictResponse
+from servery.schemas import ColumnObject, ExplainResponse, JobObject, ModelList, ModelObject, PredictResponse
 from servery.serving.engine import Engine
 from servery.serving.replica import Replica
 from servery.tasks.form import Example
@@ -200,6 +200,7 @@ ROUTES = (
             "additionalProperties": False,
         },
         response=PredictResponse,
+        accepted=JobObject,
         example=EXAMPLE,
         tags=("predictions",),
         streams=True,

@@ -15,6 +15,7 @@ from servery.data.row_files import open_rows
 from servery.errors import (
     ConflictError,
     DeadlineError,
+    NotReadyError,
     QuotaError,
     ServeryError,
     StorageError,
@@ -41,6 +42,9 @@ SHORT_WAIT_SECONDS = 30
 """How long a run waits for a limit itself; for longer the job goes back into the queue until then."""
 DAY_SECONDS = 24 * 3600
 """What the ledger says of limits that never come back: a job that meets one fails, and can be resumed."""
+
+PAUSE_SECONDS = 30.0
+"""How long a job waits for a disk with room, a database, a model that is not ready."""
 
 log = structlog.get_logger("servery.jobs")
 
@@ -104,14 +108,13 @@ class Run:
     async def _ended(self, work: asyncio.Task[None]) -> None:
         await asyncio.wait([work])
         error = None if work.cancelled() else work.exception()
+        pause_seconds = self._pause_seconds(error)
         if self._is_lost or isinstance(error, _LostError):
             log.info("job is no longer run here", job=self._job.id)
-        elif isinstance(error, ConflictError):
-            # Another process, taken for dead, still has the results open: wait until it has noticed.
-            await asyncio.to_thread(self._store.put_back, self._job, self._lease_seconds)
-        elif isinstance(error, QuotaError) and _comes_back(error):
-            seconds = max(error.retry_after_seconds or 0, 1)
-            await asyncio.to_thread(self._store.put_back, self._job, seconds, error)
+        elif pause_seconds is not None:
+            told = error if isinstance(error, ServeryError) else None
+            await asyncio.to_thread(self._store.put_back, self._job, pause_seconds, told)
+            log.info("job waits", job=self._job.id, seconds=pause_seconds, code=told and told.code)
         elif isinstance(error, ServeryError):
             await self._finish(State.FAILED, error)
         elif error is not None:
@@ -120,6 +123,17 @@ class Run:
             await self._finish(State.FAILED, unexpected)
         else:
             await self._finish(State.SUCCEEDED)
+
+    def _pause_seconds(self, error: BaseException | None) -> float | None:
+        """Return after how long another run may have more luck, or None if there is no hope."""
+        match error:
+            case ConflictError():  # another process, taken for dead, still has the results open
+                return self._lease_seconds
+            case StorageError() | NotReadyError():
+                return PAUSE_SECONDS
+            case QuotaError(retry_after_seconds=int(seconds)) if seconds < DAY_SECONDS:
+                return max(seconds, 1)
+        return None
 
     async def _finish(self, state: State, error: ServeryError | None = None) -> None:
         await asyncio.to_thread(self._store.finish, self._job, state, error)
@@ -165,7 +179,7 @@ class Run:
         has_more = True
         try:
             while has_more or rows or under_way:
-                while lacking is None and self._has_room(under_way):
+                while lacking is None and (has_more or rows) and self._has_room(under_way):
                     rows = rows or await asyncio.to_thread(inputs.take, self._asker.pace.rows)
                     has_more = bool(rows)
                     if not rows:
@@ -248,7 +262,3 @@ async def _wait(error: QuotaError) -> None:
     if seconds is None or seconds > SHORT_WAIT_SECONDS:
         raise error
     await asyncio.sleep(seconds)
-
-
-def _comes_back(error: QuotaError) -> bool:
-    return error.retry_after_seconds is not None and error.retry_after_seconds < DAY_SECONDS
