@@ -4,7 +4,7 @@ BIN := .venv/bin
 INFERENCE := src/servery/gateway/inference
 TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: up install dev test check format protos docs demo chaos bench clean
+.PHONY: up install dev test fuzz check format protos docs demo chaos bench clean
 
 up: .venv/.installed ## install and start the server with its starter models
 	$(BIN)/servery up
@@ -30,7 +30,19 @@ dev: .venv/.installed-dev
 	touch $@
 
 test: .venv/.installed-dev .venv-clients/.installed ## all tests but the marked ones
-	$(TEST_THREADS) $(BIN)/python -m pytest -m "not chaos and not slow"
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not chaos and not slow"
+
+# atheris is a hundred megabytes that nothing else needs, so it lies apart.
+.venv-fuzz/.installed:
+	$(BIN)/python -m pip install --quiet --target .venv-fuzz atheris==3.0.0
+	touch $@
+
+fuzz: .venv/.installed-dev .venv-clients/.installed .venv-fuzz/.installed ## an hour of spoilt input: 20,000 cases of the API, and atheris on every decoder
+	seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ') && echo "SERVERY_FUZZ_SEED=$$seed" && \
+	$(TEST_THREADS) SERVERY_FUZZ_SEED=$$seed SERVERY_FUZZ_CASES=20000 SERVERY_JUDGE_SECONDS=7200 \
+		$(BIN)/python -m pytest -k schemathesis tests/outside
+	$(TEST_THREADS) SERVERY_FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/fuzz
+	$(TEST_THREADS) PYTHONPATH=.venv-fuzz $(BIN)/python tests/fuzz/program.py $(or $(SECONDS),60)
 
 check: .venv/.installed-dev ## style, types, arrows
 	$(BIN)/ruff format --check .
@@ -60,4 +72,4 @@ bench: .venv/.installed-dev ## the benchmarks; the recipes' curves need SERVERY_
 	test -z "$$SERVERY_DATA" || $(BIN)/python benchmarks/recipes/curves.py
 
 clean:
-	rm -rf .venv .venv-clients build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-clients .venv-fuzz build dist .mypy_cache .ruff_cache .pytest_cache

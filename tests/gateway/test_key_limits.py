@@ -151,7 +151,7 @@ def test_clients_read_the_refusals_as_their_own_errors(call: Call, made: Any, se
     other = OpenAI(base_url=f"{server.url}/v1", api_key=rated["secret"], max_retries=0)
     with pytest.raises(OpenAIRateLimitError) as raised:
         other.moderations.create(input="a", model="unwanted")
-    assert raised.value.code == "rate.exceeded"
+    assert raised.value.code == "rate_limit_exceeded"
     other.close()
 
 

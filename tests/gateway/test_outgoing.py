@@ -157,13 +157,18 @@ async def test_the_connection_goes_to_the_address_that_was_checked_under_the_nam
 
 
 async def test_a_receiver_that_drips_is_left_in_time() -> None:
+    is_left = asyncio.Event()
+
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _ in range(200):
+        while not writer.is_closing():
             writer.write(b"H")
             await asyncio.sleep(0.05)
+        writer.close()
+        is_left.set()
 
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NotReadyError):
             await post(f"http://127.0.0.1:{port}/", b"{}", {}, allow_private=True, timeout_seconds=0.5)
+        await asyncio.wait_for(is_left.wait(), 10)

@@ -17,6 +17,8 @@ from servery.gateway.permission import Permission
 from servery.gateway.route import Route
 from servery.settings import Settings
 
+READERS_MODEL = "MODEL"
+"""Stands in an example for a model that only the reader may have."""
 FIRST_TAGS = ("predictions", "models", "jobs", "feedback", "keys", "operation", "health")
 """Chapters that come first, in this order; others follow as they are found."""
 
@@ -36,7 +38,7 @@ class Operation:
     Attributes:
         anchor: Its id on the page.
         pieces: Its path, cut where a parameter begins or ends; the parameters are every second one.
-        curl: A call as it is pasted into a shell.
+        curl: A call as it is pasted into a shell; empty for routes that only refuse.
         request: The body; None where there is none.
         response: The answer; None where it is no JSON.
     """
@@ -96,23 +98,41 @@ def _operation(route: Route, url: str) -> Operation:
         pieces=tuple(re.split(r"(\{\w+\})", route.path)),
         summary=route.summary,
         permission=route.permission.value,
-        curl=_curl(route.method, _example_path(route.path), url, _example(route), is_public),
+        curl=_curl(route.method, _example_path(route), url, _example(route), is_public)
+        if _can_be_shown(route)
+        else "",
         request=None if route.request is None else Message(route.request),
         response=None if route.response is None else Message(route.response),
         content_type=route.content_type,
     )
 
 
+def _can_be_shown(route: Route) -> bool:
+    return route.method != "POST" or route.example is not None or "{" in route.path
+
+
 def _example(route: Route) -> Any:
-    if route.example is None and route.method == "POST" and "{model}" in route.path:
-        return _question(_example_field())
+    if isinstance(route.example, dict) and "model" in route.example:
+        return {**route.example, "model": _example_model(route)}
     return route.example
 
 
-def _example_path(path: str) -> str:
-    """A path to paste: the starter of the example field for a model, capitals for what only the reader knows."""
-    path = path.replace("{model}", _example_field().name)
+def _example_path(route: Route) -> str:
+    """A path to paste: a starter for a model, capitals for what only the reader knows."""
+    path = route.path.replace("{model}", _example_model(route))
+    is_told_in_query = "model" in getattr(route.query, "__struct_fields__", ()) and not _names_model(route)
+    path += f"?model={_example_model(route)}" if is_told_in_query else ""
     return re.sub(r"\{(\w+)\}", lambda found: found[1].upper(), path)
+
+
+def _names_model(route: Route) -> bool:
+    return isinstance(route.example, dict) and "model" in route.example
+
+
+def _example_model(route: Route) -> str:
+    """The starter of the example field, where its task is one that the route asks."""
+    field = _example_field()
+    return field.name if not route.tasks or set(field.tasks) & set(route.tasks) else READERS_MODEL
 
 
 def _example_field() -> Field:

@@ -8,6 +8,8 @@ from servery.errors import TooLongError
 
 UNCHECKED_BYTES = 64 * 2**10
 """What is no larger cannot hold enough to hurt."""
+FIRST_BYTES = 512 * 2**10
+"""Looked at first."""
 MOST_NAMES = 10_000
 """Of one object: as many columns as a row may have."""
 MOST_OBJECTS = 2**17
@@ -36,13 +38,18 @@ def check_json_bounds(body: bytes) -> None:
     """
     if len(body) <= UNCHECKED_BYTES:
         return
+    # What is made to hurt mostly shows it at once, and the rest of it need not be counted.
+    if _seems_too_much(body[:FIRST_BYTES]) or (len(body) > FIRST_BYTES and _seems_too_much(body)):
+        _look(body)
+
+
+def _seems_too_much(body: bytes) -> bool:
     quotes, objects, lists = body.count(b'"'), body.count(b"{"), body.count(b"[")
     # A backslash that is escaped itself makes this too few: nothing is refused for texts that it does not hold.
-    if quotes - body.count(b'\\"') > 2 * MOST_STRINGS:
+    if quotes > 2 * MOST_STRINGS and quotes - body.count(b'\\"') > 2 * MOST_STRINGS:
         raise _too_many(MOST_STRINGS, "texts and names", "send a job's rows as CSV or Parquet")
-    names = min(quotes // 2, body.count(b":"))
-    if names > MOST_NAMES * max(objects, 1) or objects > MOST_OBJECTS or lists > MOST_LISTS:
-        _look(body)
+    is_dense = quotes > 2 * MOST_NAMES * objects and body.count(b":") > MOST_NAMES * objects
+    return is_dense or objects > MOST_OBJECTS or lists > MOST_LISTS
 
 
 def _look(body: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import ctypes
 from collections.abc import Callable
 
-LARGE_BYTES = 2**20
+LARGE_BYTES = 256 * 2**10
 """Requests from this size on leave memory behind."""
 PAUSE_SECONDS = 1.0
 """Between the first of several large requests and giving back what they left."""

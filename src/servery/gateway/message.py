@@ -217,9 +217,11 @@ class Request:
         if wire is not None and b"content-encoding" not in self.headers:
             body = wire.whole_body(settings.max_body_bytes)
         if body is None:
+            started = time.perf_counter()
             body = await read_body(
                 self.receive, self.headers, settings.max_body_bytes, settings.body_timeout_seconds
             )
+            self.timings["read"] = milliseconds(time.perf_counter() - started)
         self.measures.bytes_in = len(body)
         return body
 

@@ -58,7 +58,9 @@ REFERENCE = "#/components/schemas/{name}"
 def server_document(routes: Iterable[Route]) -> dict[str, Any]:
     """Return the document of a whole server."""
     routes = [route for route in routes if route.tags]  # pages and their files are no API
-    structs = [s for route in routes for s in (route.request, route.response, route.accepted) if isinstance(s, type)]
+    structs = [
+        s for route in routes for s in (route.request, route.response, route.accepted) if isinstance(s, type)
+    ]
     wanted = list(dict.fromkeys([*structs, ErrorBody]))
     schemas, components = msgspec.json.schema_components(wanted, ref_template=REFERENCE)
     schema_of = dict(zip(wanted, schemas, strict=True))

@@ -109,7 +109,8 @@ async def _ask(
         request.note(replica, protocol)
         owner, weight = request.share
         if replica.grower is None:
-            replica.make_room(1, deadline, owner, weight)  # before the body is read: a refusal costs next to nothing
+            # Before the body is read: a refusal costs next to nothing.
+            replica.make_room(1, deadline, owner, weight)
         asked = await read(replica)
         if replica.grower is not None:
             wanted = [Wanted(example, asked.parameters) for example in asked.examples]

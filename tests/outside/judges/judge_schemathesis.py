@@ -31,7 +31,13 @@ MODELS = [
     *("reviews", "loans", "shades", "signals", "meaning", "scribe", "tones", "shapes", "unwanted"),
     *("reviews@1", "reviews@production", "nobody", "reviews@99", "réviews", "reviews\x00", "../admin"),
 ]
-KNOWN = {"model": MODELS, "stored": ["spare", "nobody"], "job": ["judged"], "version": ["1", "99"], "name": ["reviews"]}
+KNOWN = {
+    "model": MODELS,
+    "stored": ["spare", "nobody"],
+    "job": ["judged"],
+    "version": ["1", "99"],
+    "name": ["reviews"],
+}
 """Path parameters that name something: three times out of four, something that exists or nearly does."""
 
 httpx.put(

@@ -11,6 +11,7 @@ from typing import Any
 
 from servery.errors import CancelledError, MalformedError, ServeryError
 from servery.gateway.app import Gateway
+from servery.gateway.inference.grpc_bounds import check_message_bounds
 from servery.gateway.inference.grpc_messages import SERVICE, message
 from servery.gateway.inference.naming import told
 from servery.gateway.inference.parameters import bring_forward
@@ -19,6 +20,7 @@ from servery.gateway.permission import Permission
 
 Work = Callable[[Request, Any], Awaitable[Any]]
 """Answers a message with a message."""
+Metadata = list[tuple[str, str]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 STATUSES = {
@@ -82,7 +84,11 @@ class Calls:
         if outcome.error is None:
             context.set_trailing_metadata(trailing)
             return outcome.answer.SerializeToString()  # type: ignore[no-any-return]
-        await self._refuse(outcome.error, context, trailing)
+        # Not `abort`: its exception and the context hold each other, and the message, for long.
+        code, details, metadata = _status(outcome.error, trailing)
+        context.set_code(code)
+        context.set_details(details)
+        context.set_trailing_metadata(metadata)
         return b""
 
     async def answer_each(
@@ -106,7 +112,9 @@ class Calls:
         outcome = Outcome(request)
 
         def remember(error: ServeryError, _: str) -> dict[str, str]:
-            outcome.error = error
+            # Without its frames, which hold the message, and by which it would hold itself.
+            error.__context__ = error.__cause__ = None
+            outcome.error = error.with_traceback(None)
             return {}
 
         async def handle(_: Request) -> Response:
@@ -122,6 +130,7 @@ class Calls:
             response = await self.gateway.responded(request, handle)
         finally:
             self.gateway.in_flight -= is_counted
+            request.error_shape = ServeryError.body  # it held the outcome, and with it the request
         status = CancelledError.http_status if context.cancelled() else response.status
         self.gateway.telemetry.observe(request, status, time.perf_counter() - started)
         return outcome
@@ -157,27 +166,33 @@ class Calls:
             bring_forward(request, int(remaining_seconds * 1000))
         return request
 
-    async def _refuse(self, error: ServeryError, context: Any, trailing: list[tuple[str, str]]) -> None:
-        import grpc
-
-        if error.http_status in (429, 503):
-            trailing = [*trailing, ("retry-after", str(error.retry_after_seconds or 1))]
-        trailing = [*trailing, ("x-error-code", error.code)]
-        await context.abort(getattr(grpc.StatusCode, status_of(error)), told(error), tuple(trailing))
+    async def _refuse(self, error: ServeryError, context: Any, trailing: Metadata) -> None:
+        await context.abort(*_status(error, trailing))
 
 
 def headers_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> dict[bytes, bytes]:
-    """Return a call's metadata as a request's headers."""
+    """Return a call's metadata as the headers of a request."""
     return {
         name.encode(): value if isinstance(value, bytes) else value.encode("latin-1", "replace")
         for name, value in metadata or ()
     }
 
 
+def _status(error: ServeryError, trailing: Metadata) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+    """Return the code, the details and the trailing metadata with which a call ends."""
+    import grpc
+
+    if error.http_status in (429, 503):
+        trailing = [*trailing, ("retry-after", str(error.retry_after_seconds or 1))]
+    trailing = [*trailing, ("x-error-code", error.code)]
+    return getattr(grpc.StatusCode, status_of(error)), told(error), tuple(trailing)
+
+
 def _parsed(call: Call, body: bytes) -> Any:
     from google.protobuf.message import DecodeError
 
     name = "ModelInferRequest" if call.name == "ModelStreamInfer" else f"{call.name}Request"
+    check_message_bounds(body)
     try:
         return message(name).FromString(body)
     except DecodeError as error:

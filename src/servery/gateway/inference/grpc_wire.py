@@ -12,8 +12,8 @@ from servery.errors import InputError
 from servery.gateway.inference.datatypes import BYTES, NUMPY_NAMES, element_bytes, to_raw
 from servery.gateway.inference.grpc_messages import message
 from servery.gateway.inference.infer import Inferred, InferRequest, Output
-from servery.gateway.inference.inputs import SentTensor
-from servery.gateway.inference.parameters import binary_size, wanted_output
+from servery.gateway.inference.inputs import SentTensor, check_elements
+from servery.gateway.inference.parameters import binary_size, check_count, wanted_output
 from servery.tasks.arrays import exact
 
 _FIELDS = {
@@ -30,8 +30,9 @@ def read(sent: Any) -> InferRequest:
     """Read a ModelInferRequest.
 
     Raises:
-        InputError: Raw bytes and typed contents are mixed, or a parameter means nothing here.
+        InputError: Raw bytes and typed contents are mixed, a parameter means nothing here, or there is too much.
     """
+    check_count(inputs=len(sent.inputs), outputs=len(sent.outputs))
     raw = sent.raw_input_contents
     if raw and len(raw) != len(sent.inputs):
         raise InputError(
@@ -69,7 +70,12 @@ def response(sent: Any, inferred: Inferred, request_id: str) -> Any:
 
 
 def parameters_of(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as plain types; one without a value is None."""
+    """Return parameters as plain types; one without a value is None.
+
+    Raises:
+        InputError: There are too many.
+    """
+    check_count(len(sent))
     return {
         name: getattr(value, chosen) if (chosen := value.WhichOneof("parameter_choice")) else None
         for name, value in sent.items()
@@ -89,6 +95,7 @@ def _elements(entry: Any) -> np.ndarray:
             param="contents",
         )
     values = getattr(entry.contents, field)
+    check_elements(len(values), entry.shape, entry.name)  # before they become objects
     if datatype == BYTES:
         texts = np.empty(len(values), object)
         texts[:] = list(values)

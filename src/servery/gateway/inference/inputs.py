@@ -95,13 +95,24 @@ def _array(tensor: SentTensor, column: Column, max_values: int) -> np.ndarray:
     return _numbers(data, tensor, max_values) if isinstance(data, list) else data
 
 
-def _shaped(array: np.ndarray, tensor: SentTensor) -> np.ndarray:
-    count = math.prod(tensor.shape)
-    if array.size != count:
+def check_elements(count: int, shape: Sequence[int], name: str) -> None:
+    """Refuse elements that are not as many as a tensor's shape has.
+
+    Raises:
+        InputError: They are not.
+    """
+    # The product of very many axes would itself take long.
+    if len(shape) > MOST_AXES:
+        raise InputError(f"{name!r} has {len(shape):,} axes; expected 1 to {MOST_AXES}.", param=name)
+    wanted = math.prod(shape)
+    if count != wanted:
         raise InputError(
-            f"{tensor.name!r} has {array.size:,} elements; its shape {list(tensor.shape)} has {count:,}.",
-            param=tensor.name,
+            f"{name!r} has {count:,} elements; its shape {list(shape)} has {wanted:,}.", param=name
         )
+
+
+def _shaped(array: np.ndarray, tensor: SentTensor) -> np.ndarray:
+    check_elements(array.size, tensor.shape, tensor.name)
     return array.reshape(tensor.shape)
 
 

@@ -13,6 +13,8 @@ from servery.serving.replica import Replica
 from servery.tasks.task import Parameters
 
 MOST = 100
+MOST_TENSORS = 10_000
+"""Inputs or outputs of one request: as many columns as a row may have."""
 PROTOCOL = frozenset(
     {
         "binary_data_output",
@@ -51,12 +53,27 @@ def of_task(sent: Mapping[str, Any], replica: Replica) -> Parameters:
     """
     if not sent:
         return replica.task.parameters()
-    if len(sent) > MOST:
-        raise InputError(f"{len(sent):,} parameters; at most {MOST} are read.", param="/parameters")
+    check_count(len(sent))
     if sent.get("sequence_id"):
         raise InputError("No model here keeps state between the requests of a sequence.", param="sequence_id")
     own = {name: value for name, value in sent.items() if name not in PROTOCOL}
     return converted(own, replica.task.parameters, "/parameters")
+
+
+def check_count(parameters: int = 0, inputs: int = 0, outputs: int = 0) -> None:
+    """Refuse more of something than any request needs, before each of them is read.
+
+    Raises:
+        InputError: There is more.
+    """
+    counts = {
+        "parameters": (parameters, MOST),
+        "inputs": (inputs, MOST_TENSORS),
+        "outputs": (outputs, MOST_TENSORS),
+    }
+    for what, (count, most) in counts.items():
+        if count > most:
+            raise InputError(f"{count:,} {what}; at most {most:,} are read.", param=f"/{what}")
 
 
 def hasten(request: Request, sent: Mapping[str, Any]) -> None:

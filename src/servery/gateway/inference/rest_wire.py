@@ -12,7 +12,8 @@ from servery.errors import InputError, MalformedError
 from servery.gateway.inference.datatypes import BYTES, to_raw
 from servery.gateway.inference.infer import Inferred, InferRequest, Output
 from servery.gateway.inference.inputs import SentTensor
-from servery.gateway.inference.parameters import binary_size, wanted_output
+from servery.gateway.inference.parameters import binary_size, check_count, wanted_output
+from servery.gateway.json_bounds import check_json_bounds
 from servery.gateway.message import Response
 from servery.gateway.strict_json import converted, decoded
 
@@ -67,6 +68,7 @@ def read(body: bytes, header_length: str | None, name: str, version: str) -> Inf
         raise InputError(f"The id has more than {MOST_ID_CHARACTERS} characters.", param="/id")
     _check_same("model_name", sent.model_name, name)
     _check_same("model_version", sent.model_version, version)
+    check_count(len(sent.parameters or ()), len(sent.inputs), len(sent.outputs or ()))
     inputs, start = [], length
     for entry in sent.inputs:
         size = binary_size(entry.name, entry.parameters or {})
@@ -125,6 +127,7 @@ def json_bytes(header: str | None, most: int) -> int:
 
 
 def _read(text: bytes) -> _Request:
+    check_json_bounds(text)
     try:
         sent = _decoder.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -15,7 +15,6 @@ from servery.gateway.capability import model_for
 from servery.gateway.message import Request
 from servery.gateway.openapi import LONGEST_TEXT, MOST_VALUES
 from servery.gateway.prediction import LARGE_BODY_BYTES, Asked, Predicted, ask
-from servery.gateway.strict_json import decoded_as
 from servery.schemas import Reference
 from servery.serving.replica import Replica
 
@@ -37,18 +36,6 @@ class TokenUsage(msgspec.Struct):
 
     prompt_tokens: int
     total_tokens: int
-
-
-async def read_body(request: Request, of: type[msgspec.Struct]) -> Any:
-    """Read the body as JSON of a message type; a large one in a thread.
-
-    Raises:
-        InputError: It is not that.
-    """
-    body = await request.body()
-    if len(body) > LARGE_BODY_BYTES:
-        return await asyncio.to_thread(decoded_as, body, of)
-    return decoded_as(body, of)
 
 
 async def ask_model(

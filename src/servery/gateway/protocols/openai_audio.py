@@ -15,7 +15,6 @@ from servery.gateway.openai.body import (
     InputText,
     OpenAiRequest,
     ask_model,
-    read_body,
     version_headers,
 )
 from servery.gateway.openai.dialect import as_openai, openai_error
@@ -92,7 +91,7 @@ async def transcribe(request: Request) -> Response:
 
 async def _read(request: Request) -> tuple[TranscriptionOptions, str | Part]:
     if content_type_of(request) == "application/json":
-        asked: TranscriptionRequest = await read_body(request, TranscriptionRequest)
+        asked: TranscriptionRequest = await request.json(TranscriptionRequest)
         return asked, asked.file
     body = await request.body()
     content_type = request.header("content-type") or ""

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from servery.errors import InputError
 from servery.gateway.message import Request, Response
-from servery.gateway.openai.body import InputText, OpenAiRequest, ask_model, read_body, version_headers
+from servery.gateway.openai.body import InputText, OpenAiRequest, ask_model, version_headers
 from servery.gateway.openai.categories import labels_of
 from servery.gateway.openai.dialect import as_openai, openai_error
 from servery.gateway.permission import Permission
@@ -79,7 +79,7 @@ class DecisionResponse(msgspec.Struct):
 @as_openai
 async def decide(request: Request) -> Response:
     """Answer every question from the scores of one look at the input."""
-    asked: DecisionRequest = await read_body(request, DecisionRequest)
+    asked: DecisionRequest = await request.json(DecisionRequest)
 
     def read(replica: Replica) -> Asked:
         for place, question in enumerate(asked.questions):

@@ -17,7 +17,6 @@ from servery.gateway.openai.body import (
     TokenUsage,
     ask_model,
     characters,
-    read_body,
     version_headers,
 )
 from servery.gateway.openai.dialect import as_openai, openai_error
@@ -70,7 +69,7 @@ class EmbeddingResponse(msgspec.Struct):
 @as_openai
 async def embed(request: Request) -> Response:
     """Answer a vector a text."""
-    asked: EmbeddingRequest = await read_body(request, EmbeddingRequest)
+    asked: EmbeddingRequest = await request.json(EmbeddingRequest)
     parameters: dict[str, Any] = {} if asked.dimensions is None else {"dimensions": asked.dimensions}
     texts = _texts(asked.input)
 

@@ -15,7 +15,6 @@ from servery.gateway.openai.body import (
     InputText,
     OpenAiRequest,
     ask_model,
-    read_body,
     version_headers,
 )
 from servery.gateway.openai.dialect import as_openai, openai_error
@@ -77,7 +76,7 @@ class ImageResponse(msgspec.Struct):
 @as_openai
 async def generate(request: Request) -> Response:
     """Answer pictures of a prompt."""
-    asked: ImageRequest = await read_body(request, ImageRequest)
+    asked: ImageRequest = await request.json(ImageRequest)
     parameters = _parameters(asked)
 
     def read(replica: Replica) -> Asked:

@@ -14,7 +14,6 @@ from servery.gateway.openai.body import (
     OpenAiRequest,
     ask_model,
     characters,
-    read_body,
     version_headers,
 )
 from servery.gateway.openai.categories import moderation_of, unwanted_labels
@@ -70,7 +69,7 @@ class ModerationResponse(msgspec.Struct):
 @as_openai
 async def moderate(request: Request) -> Response:
     """Answer which unwanted things are in the inputs."""
-    asked: ModerationRequest = await read_body(request, ModerationRequest)
+    asked: ModerationRequest = await request.json(ModerationRequest)
     inputs, kind = _inputs(asked.input)
     unwanted: frozenset[str] = frozenset()
 

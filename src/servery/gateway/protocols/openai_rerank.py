@@ -20,7 +20,6 @@ from servery.gateway.openai.body import (
     TokenUsage,
     ask_model,
     characters,
-    read_body,
     version_headers,
 )
 from servery.gateway.openai.dialect import as_openai, openai_error
@@ -112,7 +111,7 @@ class ScoreResponse(msgspec.Struct):
 @as_openai
 async def rerank(request: Request) -> Response:
     """Answer the documents ordered by how well they answer the query."""
-    asked: RerankRequest = await read_body(request, RerankRequest)
+    asked: RerankRequest = await request.json(RerankRequest)
     texts = [found if isinstance(found, str) else found.text for found in asked.documents]
     predicted, scores = await _scores(request, asked.model, asked.query, texts, "/documents")
     order = sorted(range(len(texts)), key=lambda place: -scores[place])[: asked.top_n]
@@ -129,7 +128,7 @@ async def rerank(request: Request) -> Response:
 @as_openai
 async def score(request: Request) -> Response:
     """Answer a score a text."""
-    asked: ScoreRequest = await read_body(request, ScoreRequest)
+    asked: ScoreRequest = await request.json(ScoreRequest)
     texts = [asked.text_2] if isinstance(asked.text_2, str) else asked.text_2
     predicted, scores = await _scores(request, asked.model, asked.text_1, texts, "/text_2")
     body = ScoreResponse(
