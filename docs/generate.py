@@ -44,7 +44,9 @@ def _fields() -> Iterator[str]:
 def _tasks() -> Iterator[str]:
     yield "| task | summary | primary metric | unit |\n|---|---|---|---|"
     for task in all_tasks().values():
-        metric = task.primary_metric if isinstance(task, LearnableTask) else "none: its models are not made here"
+        metric = (
+            task.primary_metric if isinstance(task, LearnableTask) else "none: its models are not made here"
+        )
         yield f"| `{task.name}` {task.title['zh']} | {task.summary} | {metric} | {task.unit} |"
 
 

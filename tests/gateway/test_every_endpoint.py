@@ -20,7 +20,14 @@ from servery.schemas import ErrorBody
 ROUTES = protocol_routes()
 PUBLIC = {"/livez", "/readyz", "/ping", "/v2/health/live", "/v2/health/ready"}
 """Every route of the gateway that needs no key. Think twice before you add one."""
-WORDS = {"model": "reviews", "name": "reviews", "alias": "walked", "key": "nobody", "version": "1", "stored": "spare"}
+WORDS = {
+    "model": "reviews",
+    "name": "reviews",
+    "alias": "walked",
+    "key": "nobody",
+    "version": "1",
+    "stored": "spare",
+}
 WORDS["job"] = "walked-job"  # the server fixture makes it
 MODELS = {
     "text-generation": "scribe",
@@ -223,7 +230,8 @@ def unbounded(schema: dict[str, Any], components: dict[str, Any], place: str) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/openapi.json", *(f"/v1/models/{m}/openapi.json" for m in ("reviews", "loans", "shades", "scribe"))]
+    "path",
+    ["/openapi.json", *(f"/v1/models/{m}/openapi.json" for m in ("reviews", "loans", "shades", "scribe"))],
 )
 def test_every_field_of_every_request_is_bounded(call: Call, path: str) -> None:
     document = call("GET", path).json()

@@ -152,7 +152,8 @@ class Predictor:
             return cls(
                 signature=Signature.from_dict(value["signature"]),
                 encoder=find_encoder(value["encoder"]).load(folder, value["encoder_state"]),
-                runtime=runtime or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
+                runtime=runtime
+                or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
                 calibration=Calibration(
                     calibration["temperature"],
                     tuple(calibration["thresholds"]),
