@@ -130,9 +130,8 @@ def _names_model(route: Route) -> bool:
 
 
 def _example_model(route: Route) -> str:
-    """The starter of the example field, where its task is one that the route asks."""
-    field = _example_field()
-    return field.name if not route.tasks or set(field.tasks) & set(route.tasks) else READERS_MODEL
+    """The starter of the example field, where the route asks models of any task."""
+    return READERS_MODEL if route.tasks else _example_field().name
 
 
 def _example_field() -> Field:
