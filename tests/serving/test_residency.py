@@ -250,6 +250,6 @@ def test_three_hundred_models_under_a_cap_answer_every_request(house: ModuleType
     assert failures == []
     rows = {row["reference"]: row for row in status["replicas"]}
     assert len(rows) == 300
-    assert {row["state"] for row in rows.values()} == {"ready", "cold"}
+    assert {row["state"] for row in rows.values()} <= {"ready", "cold", "loading"}
     assert sum(row["memory_bytes"] for row in rows.values()) <= 12 * MB
     assert metrics.count("servery_model_evictions_total{") > 200
