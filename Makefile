@@ -4,7 +4,7 @@ BIN := .venv/bin
 INFERENCE := src/servery/gateway/inference
 TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: up install dev test fuzz check format protos docs demo chaos bench clean
+.PHONY: up install dev test fuzz check format protos docs demo chaos bench bench-serving clean
 
 up: .venv/.installed ## install and start the server with its starter models
 	$(BIN)/servery up
@@ -70,6 +70,15 @@ bench: .venv/.installed-dev ## the benchmarks; the recipes' curves need SERVERY_
 	$(TEST_THREADS) $(BIN)/python benchmarks/training/overhead.py
 	$(TEST_THREADS) $(BIN)/python benchmarks/serving/hot_swap.py
 	test -z "$$SERVERY_DATA" || $(BIN)/python benchmarks/recipes/curves.py
+
+bench-serving: .venv/.installed-dev ## Servery beside its peers; half an hour on a machine that does nothing else
+	$(BIN)/python benchmarks/serving/install.py
+	$(BIN)/python benchmarks/serving/compare.py
+	$(BIN)/python benchmarks/serving/start.py
+	$(BIN)/python benchmarks/serving/overload.py --model heavy
+	$(BIN)/python benchmarks/serving/overload.py --model encoder
+	$(BIN)/python benchmarks/serving/slow_clients.py
+	$(BIN)/python benchmarks/serving/blocked.py
 
 clean:
 	rm -rf .venv .venv-clients .venv-fuzz build dist .mypy_cache .ruff_cache .pytest_cache

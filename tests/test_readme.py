@@ -78,7 +78,9 @@ def _wait_for_starters(house: House) -> None:
     while time.monotonic() < until:
         try:
             ready = {m["id"] for m in house.get("/v1/models").json().get("data", [])}
-            told = re.findall(r"^(?:Try)?\s+servery run ", house.log.read_text(encoding="utf-8"), re.MULTILINE)
+            told = re.findall(
+                r"^(?:Try)?\s+servery run ", house.log.read_text(encoding="utf-8"), re.MULTILINE
+            )
             if all_fields().keys() <= ready and len(told) >= len(all_fields()):
                 return
         except (httpx.TransportError, OSError):

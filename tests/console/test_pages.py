@@ -164,7 +164,9 @@ def test_the_api_page_has_every_route_with_its_permission_and_a_call(get: Get) -
             shown = unescape(articles[named(route)])
             assert route.summary in shown
             assert f'<span class="tag">{route.permission.value}</span>' in shown
-            if route.method != "POST" or route.example is not None or "{" in route.path:  # else it only refuses
+            if (
+                route.method != "POST" or route.example is not None or "{" in route.path
+            ):  # else it only refuses
                 assert "curl -s " in shown
                 assert ("Authorization" in shown) == (route.permission is not Permission.PUBLIC)
 
