@@ -36,9 +36,12 @@ def _fields() -> Iterator[str]:
     for field in all_fields().values():
         yield f"### {field.title['en']} {field.title['zh']} (`{field.name}`)\n"
         yield f"{field.summary['en']} {field.summary['zh']}\n"
-        yield from (f"- `{choice.name}`: {choice.note}" for choice in field.recipes)
-        known = ", ".join(f"`{k.name}` ({k.license})" for k in field.known_datasets) or "none"
-        yield f"\nKnown data sets: {known}. Not to be used: {field.limits_of_use}\n"
+        for offer in field.offers:
+            yield f"{', '.join(offer.tasks)} from {offer.form} inputs:\n"
+            yield from (f"- `{choice.name}`: {choice.note}" for choice in offer.recipes)
+            known = ", ".join(f"`{k.name}` ({k.license})" for k in offer.known_datasets) or "none"
+            yield f"\nKnown data sets: {known}.\n"
+        yield f"Not to be used: {field.limits_of_use}\n"
 
 
 def _tasks() -> Iterator[str]:

@@ -66,7 +66,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def _write_reviews(path: Path) -> None:
-    dataset = find_field("sentiment-analysis").sample(300, 2)
+    dataset = find_field("sentiment-analysis").offers[0].sample(300, 2)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])

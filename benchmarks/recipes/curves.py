@@ -17,7 +17,7 @@ import numpy as np
 
 from servery.data.dataset import Dataset
 from servery.data.splits import Split, split
-from servery.fields._field import Field, all_fields
+from servery.fields._field import Field, Offer, all_fields
 from servery.models.recipe import Budget, Work, find_recipe
 from servery.pipeline.advice import form_of, task_for
 from servery.pipeline.source import best_at_hand
@@ -32,25 +32,34 @@ def main() -> None:
     for field in all_fields().values():
         if arguments.fields and field.name not in arguments.fields:
             continue
-        name, dataset = best_at_hand(field, root)
+        offer = field.offer_for(arguments.task if arguments.task in field.tasks else "")
+        name, dataset = best_at_hand(offer, root)
         parts = split(dataset, "auto", 0)
-        for choice in field.recipes:
+        for choice in offer.recipes:
             if arguments.recipes and choice.name not in arguments.recipes:
                 continue
             for share in arguments.shares:
-                row = measure(field, choice.name, parts, share, arguments.deadline, arguments.threads)
+                means = (arguments.deadline, arguments.threads)
+                row = measure(field, offer, choice.name, parts, share, *means)
                 rows.append({"data": name, **row})
                 print(json.dumps(rows[-1]), flush=True)
                 arguments.output.write_text(json.dumps(rows, indent=1))
 
 
 def measure(
-    field: Field, recipe_name: str, parts: Split, share: float, deadline_seconds: float, threads: int
+    field: Field,
+    offer: Offer,
+    recipe_name: str,
+    parts: Split,
+    share: float,
+    deadline_seconds: float,
+    threads: int,
 ) -> dict[str, Any]:
     """Fit one recipe on a share of the training part and score it on the whole validation part."""
     chosen = np.random.default_rng(0).permutation(len(parts.train))[: int(share * len(parts.train))]
     train: Dataset = parts.train.take(np.sort(chosen))
-    recipe, task = find_recipe(recipe_name, form_of(train)), task_for(field, train)
+    task = task_for(offer, train)
+    recipe = find_recipe(recipe_name, form_of(train), task.name)
     budget = Budget(deadline_seconds, threads)
     work = Work(
         task=task,
@@ -95,6 +104,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, default=240.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--fields", nargs="*", default=[])
+    parser.add_argument("--task", default="", help="of the fields that have it; else a field's first")
     parser.add_argument("--recipes", nargs="*", default=[])
     parser.add_argument("--output", type=Path, default=Path("curves.json"))
     return parser.parse_args()

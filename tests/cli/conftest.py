@@ -46,7 +46,7 @@ def servery(home: Path) -> Run:
 @pytest.fixture(scope="module")
 def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A csv of reviews, as a newcomer might bring one."""
-    dataset = find_field("sentiment-analysis").sample(400, 1)
+    dataset = find_field("sentiment-analysis").offers[0].sample(400, 1)
     path = tmp_path_factory.mktemp("data") / "reviews.csv"
     names = [dataset.inputs[0].name, dataset.target.name]
     with path.open("w", newline="", encoding="utf-8") as file:

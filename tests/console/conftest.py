@@ -70,8 +70,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("console")
     house = House(Workspace.open(folder), "")
     sentiment, risk = find_field("sentiment-analysis"), find_field("financial-risk")
-    house.train(sentiment.name, sentiment.name, sentiment.sample(150, 0), "tfidf-linear")
-    house.train(risk.name, risk.name, risk.sample(200, 0), "logistic")
+    house.train(sentiment.name, sentiment.name, sentiment.offers[0].sample(150, 0), "tfidf-linear")
+    house.train(risk.name, risk.name, risk.offers[0].sample(200, 0), "logistic")
     house.train("computer-vision", "computer-vision", shades(), "mlp", epochs=5)
     house.train("vandal", sentiment.name, texts(HOSTILE[1], list(HOSTILE), "category"), "tfidf-linear")
     house.train(

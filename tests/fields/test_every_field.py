@@ -20,7 +20,7 @@ from servery.data.dataset import Dataset
 from servery.data.pictures import fault_of
 from servery.data.splits import split
 from servery.errors import UnknownNameError
-from servery.fields._field import Field, all_fields, find_field
+from servery.fields._field import Field, Offer, all_fields, find_field
 
 FIELDS = list(all_fields().values())
 FORMS = {
@@ -28,9 +28,16 @@ FORMS = {
     "image": {Kind.IMAGE},
     "table": {Kind.NUMBER, Kind.CATEGORY, Kind.TIME},
 }
-KNOWN = [(field, known) for field in FIELDS for known in field.known_datasets]
+OFFERS = [(field, offer) for field in FIELDS for offer in field.offers]
+KNOWN = [(field, offer, known) for field, offer in OFFERS for known in offer.known_datasets]
 
 every_field = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+every_offer = pytest.mark.parametrize(
+    "offer", [offer for _, offer in OFFERS], ids=[f"{field.name}:{offer.tasks[0]}" for field, offer in OFFERS]
+)
+every_known = pytest.mark.parametrize(
+    ("field", "offer", "known"), KNOWN, ids=[f"{field.name}:{known.name}" for field, _, known in KNOWN]
+)
 
 
 def is_chinese(text: str) -> bool:
@@ -53,20 +60,20 @@ def test_a_field_speaks_english_and_chinese(field: Field) -> None:
         assert not is_chinese(words["en"])
         assert is_chinese(words["zh"])
     assert len(field.limits_of_use) > 80
-    assert field.columns
 
 
-@every_field
-def test_a_field_offers_its_starter_recipe(field: Field) -> None:
-    names = [choice.name for choice in field.recipes]
-    assert field.starter_recipe in names
+@every_offer
+def test_an_offer_has_its_starter_recipe(offer: Offer) -> None:
+    assert offer.columns
+    names = [choice.name for choice in offer.recipes]
+    assert offer.starter_recipe in names
     assert len(set(names)) == len(names)
-    assert all(choice.note for choice in field.recipes)
+    assert all(choice.note for choice in offer.recipes)
 
 
-@every_field
-def test_the_sample_is_the_same_for_the_same_seed_and_says_that_it_is_a_sample(field: Field) -> None:
-    one, again, other = field.sample(120, 3), field.sample(120, 3), field.sample(120, 4)
+@every_offer
+def test_the_sample_is_the_same_for_the_same_seed_and_says_that_it_is_a_sample(offer: Offer) -> None:
+    one, again, other = offer.sample(120, 3), offer.sample(120, 3), offer.sample(120, 4)
     assert len(one) == 120
     assert one.source.is_sample
     assert one.source.path is None
@@ -74,35 +81,35 @@ def test_the_sample_is_the_same_for_the_same_seed_and_says_that_it_is_a_sample(f
     assert not one.bad_rows
 
 
-@every_field
-def test_the_sample_has_inputs_of_the_field_s_form_and_a_target_without_gaps(field: Field) -> None:
-    sample = field.sample(120, 0)
-    assert sample.input_kinds <= FORMS[field.form]
+@every_offer
+def test_the_sample_has_inputs_of_the_offer_s_form_and_a_target_without_gaps(offer: Offer) -> None:
+    sample = offer.sample(120, 0)
+    assert sample.input_kinds <= FORMS[offer.form]
     assert sample.inputs
     assert not is_missing(sample[sample.target.name]).any()
     assert all(column.reason for column in sample.columns)
 
 
-@every_field
-def test_the_sample_splits_and_its_checks_find_no_leak(field: Field) -> None:
-    sample = field.sample(600, 0)
+@every_offer
+def test_the_sample_splits_and_its_checks_find_no_leak(offer: Offer) -> None:
+    sample = offer.sample(600, 0)
     parts = split(sample)
     assert [len(part) for part in parts.parts.values()] == [480, 60, 60]
     assert set(parts.test[sample.target.name]) == set(sample[sample.target.name])
     assert not [finding for finding in check(sample) if finding.severity == "error" or finding.is_leak]
 
 
-@every_field
-def test_the_example_fits_the_sample(field: Field) -> None:
-    sample = field.sample(120, 0)
-    if field.form == "text":
-        assert isinstance(field.example, str)
-    elif field.form == "image":
-        assert fault_of(base64.b64decode(field.example, validate=True)) is None
+@every_offer
+def test_the_example_fits_the_sample(offer: Offer) -> None:
+    sample = offer.sample(120, 0)
+    if offer.form == "text":
+        assert isinstance(offer.example, str)
+    elif offer.form == "image":
+        assert fault_of(base64.b64decode(offer.example, validate=True)) is None
     else:
-        assert field.example.keys() == {column.name for column in sample.inputs}
+        assert offer.example.keys() == {column.name for column in sample.inputs}
         for column in sample.inputs:
-            value = field.example[column.name]
+            value = offer.example[column.name]
             if column.kind is Kind.CATEGORY:
                 assert value in column.categories
             else:
@@ -110,19 +117,19 @@ def test_the_example_fits_the_sample(field: Field) -> None:
                 assert np.nanmin(numbers) <= value <= np.nanmax(numbers)
 
 
-@every_field
-def test_a_carried_data_set_is_real_and_splits(field: Field) -> None:
-    if field.carried is None:
-        pytest.skip("scikit-learn carries none for this field")
-    carried = field.carried()
+@every_offer
+def test_a_carried_data_set_is_real_and_splits(offer: Offer) -> None:
+    if offer.carried is None:
+        pytest.skip("scikit-learn carries none for this question")
+    carried = offer.carried()
     assert not carried.source.is_sample
-    assert carried.input_kinds <= FORMS[field.form]
+    assert carried.input_kinds <= FORMS[offer.form]
     assert carried.source.facts["citation"]
     assert len(split(carried).test) > 100
 
 
-@pytest.mark.parametrize(("field", "known"), KNOWN, ids=lambda value: value.name)
-def test_a_known_data_set_states_its_terms(field: Field, known: KnownDataset) -> None:
+@every_known
+def test_a_known_data_set_states_its_terms(field: Field, offer: Offer, known: KnownDataset) -> None:
     assert known.license
     assert known.citation
     assert "train" in known.files
@@ -131,8 +138,10 @@ def test_a_known_data_set_states_its_terms(field: Field, known: KnownDataset) ->
     assert known.folder.startswith(f"{field.name}/")
 
 
-@pytest.mark.parametrize(("field", "known"), KNOWN, ids=lambda value: value.name)
-def test_a_known_data_set_reads_splits_and_is_no_leak(field: Field, known: KnownDataset) -> None:
+@every_known
+def test_a_known_data_set_reads_splits_and_is_no_leak(
+    field: Field, offer: Offer, known: KnownDataset
+) -> None:
     root = Path(os.environ["SERVERY_DATA"]) if "SERVERY_DATA" in os.environ else None
     if root is None or not known.is_at(root):
         pytest.skip("SERVERY_DATA does not hold it")
@@ -140,7 +149,7 @@ def test_a_known_data_set_reads_splits_and_is_no_leak(field: Field, known: Known
     dataset = read_known(known, root)
     assert time.monotonic() - started < 20
     assert dataset.target.name == known.target
-    assert dataset.input_kinds <= FORMS[field.form]
+    assert dataset.input_kinds <= FORMS[offer.form]
     assert not dataset.bad_rows
     assert not [finding for finding in check(dataset) if finding.is_leak]
     assert split(dataset).policy == "given"

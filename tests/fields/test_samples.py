@@ -12,7 +12,7 @@ from servery.fields._field import find_field
 
 
 def test_the_reviews_are_in_two_languages_and_can_be_learned() -> None:
-    sample = find_field("sentiment-analysis").sample(600, 0)
+    sample = find_field("sentiment-analysis").offers[0].sample(600, 0)
     assert list(sample["language"]).count("zh") == 300
     assert len(set(sample["text"])) == 600
     parts = split(sample)
@@ -26,14 +26,14 @@ def test_the_reviews_are_in_two_languages_and_can_be_learned() -> None:
 
 
 def test_the_shapes_can_be_learned_from_their_pixels() -> None:
-    sample = find_field("computer-vision").sample(400, 0)
+    sample = find_field("computer-vision").offers[0].sample(400, 0)
     pixels = np.stack([grey_copy(picture, 28).ravel() for picture in sample["image"]]) / 255
     model = LogisticRegression(max_iter=200).fit(pixels[:300], list(sample["label"][:300]))
     assert 0.5 < (model.predict(pixels[300:]) == list(sample["label"][300:])).mean() < 1.0
 
 
 def test_about_a_fifth_of_the_loans_default_and_some_incomes_are_missing() -> None:
-    sample = find_field("financial-risk").sample(3000, 0)
+    sample = find_field("financial-risk").offers[0].sample(3000, 0)
     assert 0.15 < (sample["defaulted"] == "yes").mean() < 0.25
     assert 0.01 < np.isnan(sample["income"]).mean() < 0.05
     late = sample["late_payments"]

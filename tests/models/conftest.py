@@ -1,6 +1,7 @@
 """Small parts of the fields' samples, tiny hyperparameters, and a training of every recipe, made once."""
 
 import importlib.util
+import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -13,47 +14,48 @@ import pytest
 
 from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
-from servery.fields.computer_vision import FIELD as PICTURES
-from servery.fields.financial_risk import FIELD as TABLES
-from servery.fields.sentiment_analysis import FIELD as TEXTS
+from servery.fields._field import Field, Offer, all_fields
 from servery.models.predictor import Predictor
 from servery.models.recipe import Budget, Made, Recipe, Work
-from servery.tasks.task import find_task
+from servery.tasks.task import find_task, learnable
 from servery.training.trainer import Trainer
 
-FIELDS = {"text": TEXTS, "image": PICTURES, "table": TABLES}
-TRAINING = {"batch_size": 16, "average_decay": 0.0, "patience": 50, "learning_rate": 5e-3}
-NO_NOISE = {"dropout": 0.0}
-TEXT = {
-    **TRAINING,
-    **NO_NOISE,
-    "learning_rate": 1e-2,
-    "vocabulary_size": 500,
-    "embedding_size": 16,
-    "token_dropout": 0.0,
-    "embedding_dropout": 0.0,
-}
-PICTURE = {**TRAINING, **NO_NOISE, "augmentation": "none", "flip": "none"}
-TINY: dict[str, dict[str, Any]] = {
-    "text/tfidf-linear": {"inverse_penalty": 10.0, "min_piece_documents": 2},
-    "text/mlp": {**TEXT, "hidden_size": 16, "learning_rate": 3e-2},
-    "text/rnn": {**TEXT, "hidden_size": 16},
-    "text/lstm": {**TEXT, "hidden_size": 16},
-    "text/gru": {**TEXT, "hidden_size": 16},
-    "text/cnn": {**TEXT, "filters": 16},
-    "text/transformer": {**TEXT, "num_layers": 1, "heads": 2, "head_dropout": 0.0},
-    "image/mlp": {**PICTURE, "learning_rate": 2e-3},
-    "image/cnn": {**PICTURE, "widths": [8, 16], "block_dropout": 0.0, "label_smoothing": 0.0},
-    "table/logistic": {"inverse_penalty": 100.0},
-    "table/mlp": {**TRAINING, **NO_NOISE, "hidden_sizes": [32], "learning_rate": 1e-2},
-    "table/gradient-boosting": {"bags": 1, "l2": 0.0, "rounds": 60, "learning_rate": 0.2, "patience": 60},
-}
+
+def _gathered(name: str) -> dict[str, Any]:
+    """Join what every file under tiny/ says by that name: a family of recipes, a file."""
+    found: dict[str, Any] = {}
+    for path in sorted(Path(__file__).with_name("tiny").glob("*.py")):
+        found |= runpy.run_path(str(path)).get(name, {})
+    return found
+
+
+TINY = _gathered("TINY")
+"""Hyperparameters that learn in seconds, by `key_of` a recipe."""
+LONGER = _gathered("LONGER")
+"""What it takes besides more epochs to learn two dozen rows by heart."""
+SHORTER = _gathered("SHORTER")
+"""What makes a training last a second, with everything random in it."""
+BY_HEART = _gathered("BY_HEART")
+"""Task to the metric and the least value of a model that knows its rows by heart."""
+
+
+def key_of(recipe: Recipe) -> str:
+    """Return "form/recipe" where the recipe answers with labels, else "task/recipe"."""
+    is_of_labels = "classification" in recipe.tasks
+    return f"{recipe.form if is_of_labels else min(recipe.tasks)}/{recipe.name}"
+
+
+def offer_of(form: str, task: str) -> tuple[Field, Offer]:
+    """Return the first field that asks this of such inputs."""
+    offered = [(field, offer) for field in all_fields().values() for offer in field.offers]
+    asked = {"multi-label-classification": "classification"}.get(task, task)
+    return next((f, o) for f, o in offered if o.form == form and asked in o.tasks)
 
 
 @cache
 def sample(form: str, task: str) -> Dataset:
-    dataset = FIELDS[form].sample(320, 0)
-    return dataset if task == "classification" else _with_labels(dataset)
+    dataset = offer_of(form, task)[1].sample(320, 0)
+    return _with_labels(dataset) if task == "multi-label-classification" else dataset
 
 
 def _with_labels(dataset: Dataset) -> Dataset:
@@ -70,14 +72,13 @@ def _with_labels(dataset: Dataset) -> Dataset:
 
 
 def work_for(recipe: Recipe, task: str, train: Dataset, validation: Dataset, **changes: Any) -> Work:
-    hyperparameters = {**recipe.defaults, **TINY[f"{recipe.form}/{recipe.name}"], **changes}
+    hyperparameters = {**recipe.defaults, **TINY[key_of(recipe)], **changes}
     unknown = hyperparameters.keys() - recipe.defaults.keys()
     assert not unknown
     budget = Budget(None, 1)
     loop = Trainer(None, 0, budget, device="cpu")
-    return Work(
-        find_task(task), FIELDS[recipe.form].name, train, validation, hyperparameters, 0, budget, loop
-    )
+    field, _ = offer_of(recipe.form, task)
+    return Work(learnable(find_task(task)), field.name, train, validation, hyperparameters, 0, budget, loop)
 
 
 @cache
@@ -87,6 +88,17 @@ def made(recipe: Recipe, task: str) -> Made:
     epochs = {"epochs": 8} if "epochs" in recipe.defaults else {}
     train, validation = rows.take(np.arange(200)), rows.take(np.arange(200, 260))
     return recipe.make(work_for(recipe, task, train, validation, **epochs))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str, Recipe], dict[str, Any]]:
+    """What the files under tiny/ say of a recipe by a name: LONGER, SHORTER."""
+    return lambda name, recipe: {"LONGER": LONGER, "SHORTER": SHORTER}[name].get(key_of(recipe), {})
+
+
+@pytest.fixture(scope="session")
+def by_heart() -> dict[str, tuple[str, float]]:
+    return BY_HEART
 
 
 @pytest.fixture(scope="session")

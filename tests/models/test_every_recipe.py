@@ -38,25 +38,28 @@ def weights_of(made: Made, folder: Path) -> dict[str, bytes]:
 
 def test_names_are_those_of_the_textbook() -> None:
     names = {form: {r.name for r in RECIPES if r.form == form} for form in ("text", "image", "table")}
-    assert names == {
-        "text": {"tfidf-linear", "mlp", "rnn", "lstm", "gru", "cnn", "transformer"},
-        "image": {"mlp", "cnn"},
-        "table": {"logistic", "mlp", "gradient-boosting"},
-    }
+    assert all(
+        names[form] >= known
+        for form, known in {
+            "text": {"tfidf-linear", "mlp", "rnn", "lstm", "gru", "cnn", "transformer"},
+            "image": {"mlp", "cnn"},
+            "table": {"logistic", "mlp", "gradient-boosting"},
+        }.items()
+    )
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.form}-{r.name}")
 def test_it_says_what_it_is_what_it_costs_and_what_to_try(
     recipe: Recipe, field_sample: Callable[..., Any]
 ) -> None:
-    assert find_recipe(recipe.name, recipe.form) is recipe
+    assert all(find_recipe(recipe.name, recipe.form, task) is recipe for task in recipe.tasks)
     assert recipe.title
     assert recipe.summary.endswith(".")
     assert any(character.isdigit() for character in recipe.summary), "the summary names no source"
     assert recipe.search_space.keys() <= recipe.defaults.keys()
     for name, values in recipe.search_space.items():
         assert [recipe.checked(name, value) for value in values] == list(values)
-    rows = field_sample(recipe.form, "classification")
+    rows = field_sample(recipe.form, min(recipe.tasks))
     few, many = (recipe.cost(rows.take(np.arange(n) % len(rows)), recipe.defaults, 1) for n in (300, 100_000))
     assert 0 < few.seconds < many.seconds
     assert 0 < few.memory_bytes < many.memory_bytes
@@ -65,19 +68,24 @@ def test_it_says_what_it_is_what_it_costs_and_what_to_try(
 
 @pytest.mark.parametrize(("recipe", "task"), CASES)
 def test_it_learns_two_dozen_rows_by_heart(
-    recipe: Recipe, task: str, make_work: Callable[..., Any], field_sample: Callable[..., Any]
+    recipe: Recipe,
+    task: str,
+    make_work: Callable[..., Any],
+    field_sample: Callable[..., Any],
+    tiny: Callable[..., Any],
+    by_heart: dict[str, tuple[str, float]],
 ) -> None:
     rows = field_sample(recipe.form, task).take(np.arange(24))
     longer: dict[str, Any] = (
         {"epochs": 40, "batch_size": 8, "schedule": "constant"} if "epochs" in recipe.defaults else {}
     )
-    if recipe.name == "gradient-boosting":
-        longer = {"rounds": 200, "min_rows_in_leaf": 1, "row_share": 1.0, "column_share": 1.0}
+    longer |= tiny("LONGER", recipe)
     predictor = recipe.make(make_work(recipe, task, rows, rows, **longer)).predictor
     targets = predictor.task.encode_targets(rows, predictor.signature.labels)
     outputs = predictor.outputs(list(rows.examples()))
     metrics = predictor.task.measure(targets, outputs, predictor.task.calibrate(targets, outputs))
-    assert metrics["accuracy" if task == "classification" else "micro_f1"] >= 0.95
+    metric, least = by_heart[task]
+    assert metrics[metric] >= least
 
 
 @pytest.mark.parametrize(("recipe", "task"), CASES)
@@ -86,14 +94,12 @@ def test_the_same_seed_gives_the_same_bits(
     task: str,
     make_work: Callable[..., Any],
     field_sample: Callable[..., Any],
+    tiny: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     rows = field_sample(recipe.form, task).take(np.arange(64))
     short: dict[str, Any] = {"epochs": 2} if "epochs" in recipe.defaults else {}
-    if "augmentation" in recipe.defaults:
-        short |= {"augmentation": "strong", "flip": "all"}
-    if recipe.name == "gradient-boosting":
-        short |= {"rounds": 5, "bags": 2}
+    short |= tiny("SHORTER", recipe)
     first, second = (
         weights_of(recipe.make(make_work(recipe, task, rows, rows, **short)), tmp_path / name)
         for name in ("first", "second")

@@ -122,7 +122,7 @@ def test_a_model_in_this_process_takes_what_a_request_takes(workspace: Workspace
         workspace,
     )
     model = load("see", workspace)
-    dataset = field.sample(20, 3)
+    dataset = field.offers[0].sample(20, 3)
     columns = model.predictor.signature.inputs
     encoded = form_for(model.predictor.signature.kinds).to_json(dataset.example(0), columns)
     from_bytes = model(dataset[dataset.inputs[0].name][0])

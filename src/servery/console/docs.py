@@ -65,7 +65,7 @@ def chapters(routes: Iterable[Route], url: str) -> list[tuple[str, list[Operatio
 
 def first_calls(url: str) -> list[tuple[Field, str]]:
     """Return for each form of input a field, and how its starter model is asked."""
-    by_form = {field.form: field for field in reversed(all_fields().values())}
+    by_form = {field.offers[0].form: field for field in reversed(all_fields().values())}
     return [(field, _curl("POST", _predict_path(field), url, _question(field))) for field in by_form.values()]
 
 
@@ -135,7 +135,7 @@ def _example_model(route: Route) -> str:
 
 
 def _example_field() -> Field:
-    return min(all_fields().values(), key=lambda field: len(json.dumps(field.example)))
+    return min(all_fields().values(), key=lambda field: len(json.dumps(field.offers[0].example)))
 
 
 def _predict_path(field: Field) -> str:
@@ -143,7 +143,7 @@ def _predict_path(field: Field) -> str:
 
 
 def _question(field: Field) -> dict[str, Any]:
-    return {"inputs": field.example}
+    return {"inputs": field.offers[0].example}
 
 
 def _curl(method: str, path: str, url: str, body: Any = None, is_public: bool = False) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from servery.data.building import build_dataset
 from servery.data.dataset import Dataset
-from servery.data.readers import read_parts
+from servery.data.raw_table import RawTable
+from servery.data.readers import read_parts, read_raw
 from servery.errors import DataError
 
 
@@ -23,6 +24,8 @@ class KnownDataset:
         target: Name of the target column.
         kinds: Column name to kind, where the names alone do not tell.
         ignored: Columns that are no input.
+        roles: Column name to role, where the names alone do not tell.
+        read: Reads one of its files, where it takes more than rows with these columns.
         license: As the publisher states it.
         citation: Who made it.
     """
@@ -33,6 +36,8 @@ class KnownDataset:
     target: str
     kinds: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[Path], RawTable] = read_raw
     license: str = ""
     citation: str = ""
 
@@ -58,8 +63,8 @@ def read_known(known: KnownDataset, root: Path) -> Dataset:
             f"The data set {known.name} lacks {', '.join(missing)} in {folder}.",
             hint="set SERVERY_DATA to the folder that holds the data sets",
         )
-    raw = read_parts({part: folder / file for part, file in known.files.items()})
+    raw = read_parts({part: folder / file for part, file in known.files.items()}, known.read)
     terms = {"license": known.license, "citation": known.citation}
     raw = replace(raw, facts={**raw.facts, **{key: value for key, value in terms.items() if value}})
-    roles = {column: "ignored" for column in known.ignored if column in raw.values}
+    roles = {column: "ignored" for column in known.ignored if column in raw.values} | dict(known.roles)
     return build_dataset(raw, known.name, folder, target=known.target, kinds=known.kinds, roles=roles)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import orjson
 
-from servery.data.columns import Kind
+from servery.data.columns import STRUCTURES, Kind
 from servery.data.raw_table import object_array
 
 _MISSING = frozenset(
@@ -166,6 +167,22 @@ def labels_of(cell: Any, separator: str) -> tuple[str, ...] | None:
     return None if name is None else tuple(sorted({part.strip() for part in name.split(separator)} - {""}))
 
 
+def structure_of(cell: Any) -> Any:
+    """Return a cell as the list or object it holds or spells in JSON, None where it is missing or none.
+
+    >>> structure_of('[{"label": "cat"}]'), structure_of(("a", "b")), structure_of("cat")
+    ([{'label': 'cat'}], ['a', 'b'], None)
+    """
+    if isinstance(cell, str):
+        try:
+            cell = orjson.loads(cell)
+        except orjson.JSONDecodeError:
+            return None
+    if isinstance(cell, tuple):
+        return list(cell)
+    return cell if isinstance(cell, list | dict) else None
+
+
 def values_of(cells: np.ndarray, kind: Kind) -> np.ndarray:
     """Return cells as the values of a column of that kind, in the array type that `Dataset` promises."""
     if kind is Kind.NUMBER:
@@ -175,7 +192,9 @@ def values_of(cells: np.ndarray, kind: Kind) -> np.ndarray:
     if kind is Kind.LABELS:
         separator = label_separator(cells)
         return object_array([labels_of(cell, separator) for cell in cells])
-    if kind is Kind.IMAGE:
+    if kind in STRUCTURES:
+        return object_array([structure_of(cell) for cell in cells])
+    if kind in (Kind.IMAGE, Kind.AUDIO):
         return object_array([cell if isinstance(cell, bytes) else None for cell in cells])
     if kind is Kind.TEXT:
         return object_array([cell if isinstance(cell, str) else name_of(cell) for cell in cells])

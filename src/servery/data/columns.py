@@ -19,6 +19,16 @@ class Kind(StrEnum):
     TIME = "time"
     IDENTIFIER = "identifier"
     TENSOR = "tensor"
+    TEXTS = "texts"
+    """Several texts, each as right as the others; as a list of them."""
+    SPANS = "spans"
+    """Pieces of a text with labels: a list of {"start", "end", "label"}, in characters, the end excluded."""
+    BOXES = "boxes"
+    """Things in a picture: a list of {"label", "xmin", "ymin", "xmax", "ymax"} in pixels."""
+
+
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})
+"""Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 
 class Role(StrEnum):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import orjson
 
 from servery.data.columns import Column
 
@@ -43,7 +45,9 @@ def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
         digest.update(array.astype("<i8").tobytes())
 
 
-def _to_bytes(cell: str | bytes | tuple[str, ...] | None) -> bytes | None:
+def _to_bytes(cell: str | bytes | tuple[str, ...] | list[Any] | dict[str, Any] | None) -> bytes | None:
+    if isinstance(cell, list | dict):
+        return orjson.dumps(cell, option=orjson.OPT_SORT_KEYS)
     if isinstance(cell, str):
         return cell.encode("utf-8", "surrogatepass")
     if isinstance(cell, tuple):

@@ -49,7 +49,7 @@ def read(
     """
     path = Path(path)
     raw = read_raw(path)
-    return build_dataset(raw, name or _stem(path), path, target=target, kinds=kinds, roles=roles)
+    return build_dataset(raw, name or named_after(path), path, target=target, kinds=kinds, roles=roles)
 
 
 def read_raw(path: Path) -> RawTable:
@@ -72,22 +72,23 @@ def read_raw(path: Path) -> RawTable:
     return _READERS[ending](path)
 
 
-def read_parts(files: Mapping[str, Path]) -> RawTable:
+def read_parts(files: Mapping[str, Path], read_file: Callable[[Path], RawTable] = read_raw) -> RawTable:
     """Read files that hold one part each and join them, with a column `part`.
 
     Args:
         files: Part ("train", "validation", "test") to its file.
+        read_file: Reads one of them.
 
     Raises:
         DataError: A file cannot be read, or the files differ in their columns.
     """
-    return join_parts({part: read_raw(file) for part, file in files.items()})
+    return join_parts({part: read_file(file) for part, file in files.items()})
 
 
 def _read_folder(folder: Path) -> RawTable:
     """Read the parts in a folder, or else its pictures."""
     tables = [file for file in sorted(folder.iterdir()) if _ending(file) and file.name != "metadata.csv"]
-    parts = {part: file for file in tables if (part := part_of(_stem(file)))}
+    parts = {part: file for file in tables if (part := part_of(named_after(file)))}
     others = [file.name for file in tables if file not in parts.values()]
     if not parts and others and not any(entry.is_dir() for entry in folder.iterdir()):
         raise DataError(
@@ -97,7 +98,7 @@ def _read_folder(folder: Path) -> RawTable:
         )
     if not parts:
         return read_picture_folder(folder)
-    twice = [name for name in others if part_of(_stem(Path(name)))]
+    twice = [name for name in others if part_of(named_after(Path(name)))]
     if twice:
         raise DataError(f"{folder} has more than one file for the same part: {twice[0]} is one of them.")
     raw = read_parts(parts)
@@ -113,7 +114,8 @@ def _ending(path: Path) -> str:
     return endings[-1] if endings and endings[-1] in _READERS else ""
 
 
-def _stem(path: Path) -> str:
+def named_after(path: Path) -> str:
+    """Return a short name for people: the file's or folder's, without its endings."""
     name = path.name
     for ending in reversed(path.suffixes):
         if ending.lower() in {".gz", *_READERS}:

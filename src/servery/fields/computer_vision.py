@@ -13,7 +13,7 @@ from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
-from servery.fields._field import Field, RecipeChoice
+from servery.fields._field import Field, Offer, RecipeChoice
 
 _SIDE = 28
 _SHAPES = {"circle": 0, "triangle": 3, "square": 4, "star": 5, "cross": -1}
@@ -118,30 +118,36 @@ FIELD = Field(
         "en": "Says which of the classes it learned a picture shows.",
         "zh": "判断一张图片属于所学类别中的哪一类。",
     },
-    tasks=("classification", "multi-label-classification"),
-    form="image",
-    recipes=(
-        RecipeChoice("mlp", "seconds to a minute; for tiny pictures, knows nothing of neighbouring pixels"),
-        RecipeChoice("cnn", "minutes; convolutions with pooling, the one to use on photos"),
-    ),
-    starter_recipe="cnn",
-    starter_hyperparameters={"longest_side": 32},
-    columns={"image": "a PNG or JPEG picture", "label": "what it shows"},
-    known_datasets=(
-        KnownDataset(
-            name="trashnet",
-            folder="computer-vision/trashnet",
-            files={"train": "train.parquet", "validation": "val.parquet", "test": "test.parquet"},
-            target="label",
-            kinds={"image": "image", "label": "category"},
-            ignored=("file",),
-            license="MIT",
-            citation="Yang and Thung 2016, Classification of Trash for Recyclability Status, Stanford CS229",
+    offers=(
+        Offer(
+            tasks=("classification", "multi-label-classification"),
+            form="image",
+            recipes=(
+                RecipeChoice(
+                    "mlp", "seconds to a minute; for tiny pictures, knows nothing of neighbouring pixels"
+                ),
+                RecipeChoice("cnn", "minutes; convolutions with pooling, the one to use on photos"),
+            ),
+            starter_recipe="cnn",
+            starter_hyperparameters={"longest_side": 32},
+            columns={"image": "a PNG or JPEG picture", "label": "what it shows"},
+            known_datasets=(
+                KnownDataset(
+                    name="trashnet",
+                    folder="computer-vision/trashnet",
+                    files={"train": "train.parquet", "validation": "val.parquet", "test": "test.parquet"},
+                    target="label",
+                    kinds={"image": "image", "label": "category"},
+                    ignored=("file",),
+                    license="MIT",
+                    citation="Yang and Thung 2016, Classification of Trash for Recyclability Status, Stanford CS229",
+                ),
+            ),
+            carried=carried,
+            sample=sample,
+            example=_EXAMPLE,
         ),
     ),
-    carried=carried,
-    sample=sample,
-    example=_EXAMPLE,
     limits_of_use=(
         "Knows only the classes of its training pictures and names one of them for any picture. Not for recognising "
         "people, and not for safety decisions without a person; other cameras, light or backgrounds lower its accuracy."

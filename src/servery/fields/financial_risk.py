@@ -8,7 +8,7 @@ from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
-from servery.fields._field import Field, RecipeChoice
+from servery.fields._field import Field, Offer, RecipeChoice
 
 _EMPLOYMENT = {"employed": 0.0, "self-employed": 0.4, "retired": -0.2, "student": 0.5, "unemployed": 1.6}
 _PURPOSE = {"home": -0.5, "car": -0.1, "education": 0.1, "furniture": 0.2, "business": 0.9}
@@ -77,42 +77,48 @@ FIELD = Field(
         "en": "Estimates how likely a borrower is to default, from the columns of an application.",
         "zh": "根据申请表中的各项数据估计借款人违约的可能性。",
     },
-    tasks=("classification",),
-    form="table",
-    recipes=(
-        RecipeChoice("logistic", "seconds; one weight a column, so that every refusal can be explained"),
-        RecipeChoice("gradient-boosting", "under a minute; usually the best on tables"),
-        RecipeChoice("mlp", "minutes; embeddings for categories, wants many rows"),
-    ),
-    starter_recipe="gradient-boosting",
-    columns={
-        "income, debt_ratio, ...": "numbers and categories known when the loan is asked for",
-        "defaulted": "whether it was not paid back: yes or no",
-    },
-    known_datasets=(
-        KnownDataset(
-            name="taiwan-credit-default",
-            folder="financial-risk/taiwan-credit-default",
-            files={"train": "train.csv.gz", "test": "test.csv.gz"},
-            target="default.payment.next.month",
-            ignored=("ID",),
-            license="CC BY 4.0",
-            citation=(
-                "Yeh and Lien 2009, The comparisons of data mining techniques for the predictive accuracy of "
-                "probability of default of credit card clients, Expert Systems with Applications"
+    offers=(
+        Offer(
+            tasks=("classification",),
+            form="table",
+            recipes=(
+                RecipeChoice(
+                    "logistic", "seconds; one weight a column, so that every refusal can be explained"
+                ),
+                RecipeChoice("gradient-boosting", "under a minute; usually the best on tables"),
+                RecipeChoice("mlp", "minutes; embeddings for categories, wants many rows"),
             ),
+            starter_recipe="gradient-boosting",
+            columns={
+                "income, debt_ratio, ...": "numbers and categories known when the loan is asked for",
+                "defaulted": "whether it was not paid back: yes or no",
+            },
+            known_datasets=(
+                KnownDataset(
+                    name="taiwan-credit-default",
+                    folder="financial-risk/taiwan-credit-default",
+                    files={"train": "train.csv.gz", "test": "test.csv.gz"},
+                    target="default.payment.next.month",
+                    ignored=("ID",),
+                    license="CC BY 4.0",
+                    citation=(
+                        "Yeh and Lien 2009, The comparisons of data mining techniques for the predictive accuracy of "
+                        "probability of default of credit card clients, Expert Systems with Applications"
+                    ),
+                ),
+            ),
+            sample=sample,
+            example={
+                "income": 32000.0,
+                "loan_amount": 15000.0,
+                "debt_ratio": 0.42,
+                "age": 34.0,
+                "employment": "self-employed",
+                "purpose": "business",
+                "late_payments": 2.0,
+            },
         ),
     ),
-    sample=sample,
-    example={
-        "income": 32000.0,
-        "loan_amount": 15000.0,
-        "debt_ratio": 0.42,
-        "age": 34.0,
-        "employment": "self-employed",
-        "purpose": "business",
-        "late_payments": 2.0,
-    },
     limits_of_use=(
         "Supports a decision, does not take it: the law in many places asks for a person and a reason for every "
         "refusal. Check for unequal treatment by sex, age and origin before use, and again whenever the market changes."

@@ -11,7 +11,7 @@ from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
-from servery.fields._field import Field, RecipeChoice
+from servery.fields._field import Field, Offer, RecipeChoice
 
 _LABELS = ("positive", "negative", "neutral")
 _NOISE_SHARE = 0.03
@@ -187,36 +187,40 @@ FIELD = Field(
         "en": "Says whether a text is positive, negative or neutral, or which emotions it carries.",
         "zh": "判断一段文字是正面、负面还是中性，或带有哪些情绪。",
     },
-    tasks=("classification", "multi-label-classification"),
-    form="text",
-    recipes=(
-        RecipeChoice("tfidf-linear", "seconds; hard to beat below some thousand texts"),
-        RecipeChoice("mlp", "a bag of embeddings; under a minute; ignores the order of words"),
-        RecipeChoice("cnn", "minutes; sees short phrases such as 'not good'"),
-        RecipeChoice("rnn", "minutes; the plain recurrent network, for comparison"),
-        RecipeChoice("gru", "minutes; reads in order, with fewer weights than lstm"),
-        RecipeChoice("lstm", "minutes; reads in order, remembers across a sentence"),
-        RecipeChoice("transformer", "the slowest here; wants tens of thousands of texts"),
-    ),
-    starter_recipe="tfidf-linear",
-    columns={
-        "text": "the text to judge",
-        "label": "positive, negative, neutral, or several emotions with commas",
-    },
-    known_datasets=(
-        KnownDataset(
-            name="goemotions",
-            folder="sentiment-analysis/goemotions",
-            files={"train": "train.csv.gz", "validation": "dev.csv.gz", "test": "test.csv.gz"},
-            target="groups",
-            kinds={"groups": "labels", "emotions": "labels", "text": "text"},
-            ignored=("id", "emotions"),
-            license="Apache-2.0",
-            citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL",
+    offers=(
+        Offer(
+            tasks=("classification", "multi-label-classification"),
+            form="text",
+            recipes=(
+                RecipeChoice("tfidf-linear", "seconds; hard to beat below some thousand texts"),
+                RecipeChoice("mlp", "a bag of embeddings; under a minute; ignores the order of words"),
+                RecipeChoice("cnn", "minutes; sees short phrases such as 'not good'"),
+                RecipeChoice("rnn", "minutes; the plain recurrent network, for comparison"),
+                RecipeChoice("gru", "minutes; reads in order, with fewer weights than lstm"),
+                RecipeChoice("lstm", "minutes; reads in order, remembers across a sentence"),
+                RecipeChoice("transformer", "the slowest here; wants tens of thousands of texts"),
+            ),
+            starter_recipe="tfidf-linear",
+            columns={
+                "text": "the text to judge",
+                "label": "positive, negative, neutral, or several emotions with commas",
+            },
+            known_datasets=(
+                KnownDataset(
+                    name="goemotions",
+                    folder="sentiment-analysis/goemotions",
+                    files={"train": "train.csv.gz", "validation": "dev.csv.gz", "test": "test.csv.gz"},
+                    target="groups",
+                    kinds={"groups": "labels", "emotions": "labels", "text": "text"},
+                    ignored=("id", "emotions"),
+                    license="Apache-2.0",
+                    citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL",
+                ),
+            ),
+            sample=sample,
+            example="The staff were friendly and the room was spotless.",
         ),
     ),
-    sample=sample,
-    example="The staff were friendly and the room was spotless.",
     limits_of_use=(
         "Not for decisions about a person, such as hiring or discipline. Irony, dialect and languages that the "
         "training data lacks are often misread; a score is a guess about the wording, not about what somebody feels."

@@ -142,7 +142,7 @@ class Made:
 class Recipe(ABC):
     """One way to learn. A recipe is an object at module level of a file under `models/families/`.
 
-    Two recipes may share a name when they read different kinds (`mlp` on text and on tables).
+    Two recipes may share a name when they read different forms or learn different tasks (`mlp` on text and on tables).
     """
 
     name: ClassVar[str]
@@ -192,13 +192,18 @@ def all_recipes() -> tuple[Recipe, ...]:
     return instances("servery.models.families", Recipe)
 
 
-def find_recipe(name: str, form: str) -> Recipe:
-    """Return the recipe of that name for inputs of that form.
+def recipes_for(form: str, task: str) -> dict[str, Recipe]:
+    """Return by name the recipes that learn a task from inputs of a form."""
+    return {r.name: r for r in all_recipes() if r.form == form and task in r.tasks}
+
+
+def find_recipe(name: str, form: str, task: str) -> Recipe:
+    """Return the recipe of that name that learns a task from inputs of a form.
 
     Raises:
         UnknownNameError: There is none.
     """
-    fitting = {r.name: r for r in all_recipes() if r.form == form}
+    fitting = recipes_for(form, task)
     if name not in fitting:
-        raise UnknownNameError.among(f"{form} recipe", name, fitting)
+        raise UnknownNameError.among(f"recipe for {task} of {form} inputs", name, fitting)
     return fitting[name]

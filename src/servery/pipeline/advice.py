@@ -7,8 +7,8 @@ from typing import Any
 
 from servery.data.dataset import Dataset
 from servery.errors import DataError
-from servery.fields._field import Field, all_fields, find_field
-from servery.models.recipe import Cost, Recipe, find_recipe
+from servery.fields._field import Field, Offer, all_fields, find_field
+from servery.models.recipe import Cost, Recipe, find_recipe, recipes_for
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import read_for
 from servery.pipeline.workspace import Workspace
@@ -50,21 +50,21 @@ class Advice:
         ]
 
 
-def task_for(field: Field, dataset: Dataset, name: str = "") -> LearnableTask:
+def task_for(offer: Offer, dataset: Dataset, name: str = "") -> LearnableTask:
     """Return the task that learns this data set's target.
 
     Raises:
-        DataError: None of the field's tasks can learn that target.
+        DataError: None of the offered tasks can learn that target.
     """
-    tasks = [learnable(find_task(n)) for n in ([name] if name else field.tasks)]
+    tasks = [learnable(find_task(n)) for n in ([name] if name else offer.tasks)]
     for task in tasks:
         if task.accepts(dataset.target):
             return task
     asked = ", ".join(task.name for task in tasks)
     raise DataError(
         f"The target {dataset.target.name!r} is a {dataset.target.kind} column ({dataset.target.reason}); "
-        f"{field.name} can learn: {asked}.",
-        hint="name another column with --target",
+        f"it should be one for: {asked}.",
+        hint="name another column with --target, or another question with --task",
         param="target",
     )
 
@@ -81,19 +81,21 @@ def form_of(dataset: Dataset) -> str:
     return form_for(dataset.input_kinds).name
 
 
-def check_form(field: Field, dataset: Dataset) -> None:
-    """Refuse inputs that are not what the field reads.
+def check_form(field: Field, offer: Offer, dataset: Dataset) -> None:
+    """Refuse inputs that are not what the question reads.
 
     Raises:
         DataError: Text was brought to a field of pictures, or the like.
     """
     form = form_of(dataset)
-    if form != field.form:
+    if form != offer.form:
         columns = ", ".join(f"{column.kind} {column.name!r}" for column in dataset.inputs[:4])
-        fitting = [other.name for other in all_fields().values() if other.form == form]
+        others = [f"--task {other.tasks[0]}" for other in field.offers if other.form == form]
+        others += [f"--field {other.name}" for other in all_fields().values() if other.offers[0].form == form]
         raise DataError(
-            f"{field.name} reads {field.form} inputs, but {dataset.source.name} brings {form}: {columns}.",
-            hint=f"--field {fitting[0]}" if fitting else None,
+            f"{field.name} reads {offer.form} inputs for {offer.tasks[0]}, "
+            f"but {dataset.source.name} brings {form}: {columns}.",
+            hint=others[0] if others else None,
             param="field",
         )
 
@@ -110,47 +112,50 @@ def advise(plan: Plan, workspace: Workspace | None = None) -> tuple[Advice, Plan
     """
     workspace = workspace or Workspace.open()
     field = find_field(plan.field)
-    dataset = read_for(plan, field, workspace.settings.data)
+    dataset = read_for(plan, field.offer_for(plan.task, plan.data), workspace.settings.data)
     threads = workspace.threads(plan.threads)
-    return choose(field, dataset, plan.deadline_seconds, threads), complete(plan, field, dataset, threads)
+    return choose(plan, field, dataset, threads), complete(plan, field, dataset, threads)
 
 
-def choose(field: Field, dataset: Dataset, deadline_seconds: float, threads: int) -> Advice:
-    """Choose the field's own first choice if it is in time, else the largest of the smaller ones that is.
+def choose(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Advice:
+    """Choose the offer's own first choice if it is in time, else the largest of the smaller ones that is.
 
-    A field's `starter_recipe` is the one that its learning curves in docs/benchmarks.md favour; what it would cost on
+    An offer's `starter_recipe` is the one that its learning curves in docs/benchmarks.md favour; what it would cost on
     this data and this machine is estimated first. Without a deadline the limit is `COMFORTABLE_SECONDS`.
     """
-    check_form(field, dataset)
-    form, task = field.form, task_for(field, dataset)
+    offer = field.offer_for(plan.task, plan.data)
+    check_form(field, offer, dataset)
+    form, task = offer.form, task_for(offer, dataset, plan.task)
+    known = recipes_for(form, task.name)
     candidates = tuple(
         Candidate(recipe, recipe.cost(dataset, recipe.defaults, threads), choice.note)
-        for choice in field.recipes
-        if task.name in (recipe := find_recipe(choice.name, form)).tasks
+        for choice in offer.recipes
+        if (recipe := known.get(choice.name)) is not None
     )
-    limit = deadline_seconds or COMFORTABLE_SECONDS
-    chosen = _first_in_time(field, candidates, limit)
-    return Advice(chosen, candidates, _reason(chosen, len(dataset), limit, bool(deadline_seconds)))
+    limit = plan.deadline_seconds or COMFORTABLE_SECONDS
+    chosen = _first_in_time(offer, candidates, limit)
+    return Advice(chosen, candidates, _reason(chosen, len(dataset), limit, bool(plan.deadline_seconds)))
 
 
 def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     """Fill in what the plan leaves open: task, recipe and reason."""
-    check_form(field, dataset)
-    task = task_for(field, dataset, plan.task)
+    offer = field.offer_for(plan.task, plan.data)
+    check_form(field, offer, dataset)
+    task = task_for(offer, dataset, plan.task)
     if plan.recipe:
-        recipe = find_recipe(plan.recipe, field.form)
+        recipe = find_recipe(plan.recipe, offer.form, task.name)
         for name, value in plan.hyperparameters.items():
             recipe.checked(name, value)
         return plan.with_changes(task=task.name, target=dataset.target.name, recipe=recipe.name)
-    advice = choose(field, dataset, plan.deadline_seconds, threads)
+    advice = choose(plan, field, dataset, threads)
     return plan.with_changes(
         task=task.name, target=dataset.target.name, recipe=advice.chosen.recipe.name, reason=advice.reason
     )
 
 
-def _first_in_time(field: Field, candidates: tuple[Candidate, ...], limit: float) -> Candidate:
+def _first_in_time(offer: Offer, candidates: tuple[Candidate, ...], limit: float) -> Candidate:
     names = [candidate.recipe.name for candidate in candidates]
-    first = names.index(field.starter_recipe) if field.starter_recipe in names else 0
+    first = names.index(offer.starter_recipe) if offer.starter_recipe in names else 0
     smaller = reversed(candidates[: first + 1])
     return next((c for c in smaller if c.cost.seconds <= limit), candidates[0])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from servery.data.dataset import Dataset
 from servery.data.splits import Split
-from servery.fields._field import Field
+from servery.fields._field import Offer
 from servery.models.predictor import Predictor
 from servery.models.recipe import Budget, Hyperparameters, Made, Recipe, Work, find_recipe
 from servery.optimize.export import export_to_onnx
@@ -50,7 +50,7 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
         DataError: A hyperparameter is unknown or of the wrong type, or the data does not fit the recipe.
         InterruptedTrainingError: A signal stopped it; its state is saved in the folder.
     """
-    recipe = find_recipe(plan.recipe, form_of(train))
+    recipe = find_recipe(plan.recipe, form_of(train), plan.task)
     work = _work(plan, recipe, train, validation, means)
     cost = recipe.cost(train, work.hyperparameters, means.threads)
     memory_mb = cost.memory_bytes / 2**20
@@ -82,9 +82,9 @@ def finished(predictor: Predictor, validation: Dataset, wants_export: bool, has_
     return calibrated(replace(predictor, signature=signature), validation)
 
 
-def cheap_baseline(plan: Plan, field: Field, parts: Split, means: Means) -> Predictor | None:
-    """Return the field's smallest recipe fitted on few rows; None where that is the plan's own recipe."""
-    cheap = field.recipes[0].name
+def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Predictor | None:
+    """Return the offer's smallest recipe fitted on few rows; None where that is the plan's own recipe."""
+    cheap = offer.recipes[0].name
     if cheap == plan.recipe:
         return None
     rows = np.random.default_rng(plan.seed).permutation(len(parts.train))[:BASELINE_ROWS]

@@ -46,9 +46,10 @@ def evaluate(
     plan = Plan.read(version.folder / "plan.toml")
     predictor = Predictor.load(version.folder, workspace.settings.threads)
     field = find_field(plan.field)
+    offer = field.offer_for(plan.task, plan.data)
     if data:
-        dataset = open_data(field, data, workspace.settings.data, target=plan.target, kinds=_kinds(predictor))
-        parts = parts_of(read_for(plan, field, workspace.settings.data), plan)
+        dataset = open_data(offer, data, workspace.settings.data, target=plan.target, kinds=_kinds(predictor))
+        parts = parts_of(read_for(plan, offer, workspace.settings.data), plan)
         test = dataset
     else:
         dataset = _same_data(plan, workspace, version.lineage)
@@ -91,7 +92,7 @@ def _kinds(predictor: Predictor) -> dict[str, str]:
 
 
 def _same_data(plan: Plan, workspace: Workspace, lineage: dict[str, Any]) -> Dataset:
-    dataset = read_for(plan, find_field(plan.field), workspace.settings.data)
+    dataset = read_for(plan, find_field(plan.field).offer_for(plan.task, plan.data), workspace.settings.data)
     if dataset.source.fingerprint != lineage["data_fingerprint"]:
         raise DataError(
             f"{plan.data} is not the data this version was trained on: its fingerprint is "

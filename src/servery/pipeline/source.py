@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset, read_known
 from servery.data.columns import Column, Role
 from servery.data.dataset import Dataset
-from servery.data.readers import read
+from servery.data.readers import named_after
 from servery.errors import DataError, UnknownNameError
-from servery.fields._field import Field
+from servery.fields._field import Offer
 from servery.pipeline.plan import Plan
 
 SAMPLE_ROWS = 600
 
 
 def open_data(
-    field: Field,
+    offer: Offer,
     data: str,
     root: Path | None,
     *,
@@ -29,8 +30,8 @@ def open_data(
     """Read a training's data.
 
     Args:
-        field: The field it is for; its known data sets can be named.
-        data: A path, a known name, "carried" (what scikit-learn brings for the field) or "sample".
+        offer: The question it is for; its known data sets can be named.
+        data: A path, a known name, "carried" (what scikit-learn brings for the question) or "sample".
         root: Folder of the known data sets; None when there is none.
         target: Name of the target column; empty keeps what the data says of itself.
         kinds: Column name to kind, where inference would be wrong.
@@ -42,33 +43,33 @@ def open_data(
     """
     path = Path(data)
     if path.exists():
-        return read(path, target=target, kinds=kinds or {}, roles=roles or {})
+        return _read(offer, path, target, kinds or {}, roles or {})
     if data == "sample":
-        return retarget(field.sample(SAMPLE_ROWS, 0), target)
-    if data == "carried" and field.carried is not None:
-        return retarget(field.carried(), target)
-    known = {k.name: k for k in field.known_datasets}
+        return retarget(offer.sample(SAMPLE_ROWS, 0), target)
+    if data == "carried" and offer.carried is not None:
+        return retarget(offer.carried(), target)
+    known = {k.name: k for k in offer.known_datasets}
     if data not in known:
         raise UnknownNameError.among("file or data set", data, [*known, "sample"])
     return retarget(read_known(_at_hand(known[data], root), _root(root, data)), target)
 
 
-def read_for(plan: Plan, field: Field, root: Path | None) -> Dataset:
+def read_for(plan: Plan, offer: Offer, root: Path | None) -> Dataset:
     """Read the data a plan names."""
-    return open_data(field, plan.data, root, target=plan.target, kinds=plan.kinds, roles=plan.roles)
+    return open_data(offer, plan.data, root, target=plan.target, kinds=plan.kinds, roles=plan.roles)
 
 
-def best_at_hand(field: Field, root: Path | None) -> tuple[str, Dataset]:
-    """Return the best data for a field's starter, with its name.
+def best_at_hand(offer: Offer, root: Path | None) -> tuple[str, Dataset]:
+    """Return the best data for a starter, with its name.
 
     A known set under `root` if there is one, else what scikit-learn carries, else the sample.
     """
-    for known in field.known_datasets:
+    for known in offer.known_datasets:
         if root is not None and known.is_at(root):
             return known.name, read_known(known, root)
-    if field.carried is not None:
-        return "carried", field.carried()
-    return "sample", field.sample(SAMPLE_ROWS, 0)
+    if offer.carried is not None:
+        return "carried", offer.carried()
+    return "sample", offer.sample(SAMPLE_ROWS, 0)
 
 
 def retarget(dataset: Dataset, target: str) -> Dataset:
@@ -83,6 +84,16 @@ def retarget(dataset: Dataset, target: str) -> Dataset:
     if target not in names:
         raise DataError(f"There is no column {target!r}; there are {', '.join(names)}.", param="target")
     return dataset.with_columns([_with_target(c, target) for c in dataset.columns])
+
+
+def _read(
+    offer: Offer, path: Path, target: str, kinds: Mapping[str, str], roles: Mapping[str, str]
+) -> Dataset:
+    raw = offer.read(path)
+    own = {name: kind for name, kind in offer.kinds.items() if name in raw.values}
+    is_target_there = offer.target in raw.values and offer.target not in roles
+    wanted = target or (offer.target if is_target_there and "target" not in roles.values() else "")
+    return build_dataset(raw, named_after(path), path, target=wanted, kinds={**own, **kinds}, roles=roles)
 
 
 def _with_target(column: Column, target: str) -> Column:

@@ -24,7 +24,7 @@ def missing_starters(workspace: Workspace) -> tuple[Field, ...]:
 
 def train_starter(field: Field, workspace: Workspace, progress: Progress) -> Trained:
     """Train and register the field's starter under the field's own name, served as production."""
-    name, dataset = best_at_hand(field, workspace.settings.data)
+    name, dataset = best_at_hand(field.offers[0], workspace.settings.data)
     plan = starter_plan(field, name, dataset)
     return train(
         plan, workspace, dataset=dataset, progress=progress, aliases=("production",), actor="starter"
@@ -33,16 +33,18 @@ def train_starter(field: Field, workspace: Workspace, progress: Progress) -> Tra
 
 def starter_plan(field: Field, data: str, dataset: Dataset) -> Plan:
     """Return the plan of a field's starter on that data."""
+    offer = field.offers[0]
     return Plan(
         name=field.name,
         field=field.name,
         data=data,
         target=dataset.target.name,
-        recipe=field.starter_recipe,
+        task=offer.tasks[0] if len(offer.tasks) == 1 else "",
+        recipe=offer.starter_recipe,
         deadline_seconds=STARTER_SECONDS,
         max_rows=STARTER_ROWS,
-        hyperparameters=dict(field.starter_hyperparameters or {}),
-        reason=f"{field.starter_recipe}: the field's quick start",
+        hyperparameters=dict(offer.starter_hyperparameters or {}),
+        reason=f"{offer.starter_recipe}: the field's quick start",
     )
 
 

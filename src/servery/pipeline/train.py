@@ -74,7 +74,8 @@ def train(
     checked_name(plan.name)
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     field = find_field(plan.field)
-    dataset = dataset if dataset is not None else read_for(plan, field, workspace.settings.data)
+    offer = field.offer_for(plan.task, plan.data)
+    dataset = dataset if dataset is not None else read_for(plan, offer, workspace.settings.data)
     threads = workspace.threads(plan.threads)
     asked, plan = plan, complete(plan, field, dataset, threads)
     findings = check(dataset)
@@ -83,7 +84,7 @@ def train(
     progress.say("Recipe", plan.recipe if asked.recipe else plan.reason)
 
     folder = workspace.run_folder(plan.name, _identity(plan, dataset))
-    baseline = cheap_baseline(plan, field, parts, Means(threads, deadline.baseline_seconds, None, progress))
+    baseline = cheap_baseline(plan, offer, parts, Means(threads, deadline.baseline_seconds, None, progress))
     made = fit(plan, parts.train, parts.validation, Means(threads, deadline.fit_seconds, folder, progress))
     progress.say("Export", "looking for a variant that needs no torch")
     predictor = finished(made.predictor, parts.validation, plan.export, deadline.allows_export)

@@ -9,7 +9,7 @@ import numpy as np
 
 from servery.models.recipe import Budget, find_recipe
 
-RECIPE = find_recipe("gradient-boosting", "table")
+RECIPE = find_recipe("gradient-boosting", "table", "classification")
 
 
 def test_a_deadline_is_kept(make_work: Callable[..., Any], field_sample: Callable[..., Any]) -> None:

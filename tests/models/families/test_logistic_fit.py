@@ -25,7 +25,7 @@ SEVERAL = (NOISY[:, :4] > 0.5).astype(np.float32)
 @pytest.fixture
 def work(make_work: Callable[..., Any], field_sample: Callable[..., Any]) -> Callable[..., Any]:
     rows = field_sample("table", "classification")
-    recipe = find_recipe("logistic", "table")
+    recipe = find_recipe("logistic", "table", "classification")
     exact = {"inverse_penalty": 0.5, "max_iterations": 1000}
     return lambda **changes: make_work(recipe, "classification", rows, rows, **exact, **changes)
 

@@ -55,7 +55,9 @@ def test_linear_multiplies_dense_and_sparse_rows_alike() -> None:
 def test_a_binary_booster_gives_two_opposite_logits(
     trained: Callable[..., Made], field_sample: Callable[..., Any]
 ) -> None:
-    predictor = trained(find_recipe("gradient-boosting", "table"), "classification").predictor
+    predictor = trained(
+        find_recipe("gradient-boosting", "table", "classification"), "classification"
+    ).predictor
     outputs = predictor.outputs(list(field_sample("table", "classification").examples())[:9])
     assert np.array_equal(outputs[:, 0], -outputs[:, 1])
 
@@ -80,7 +82,7 @@ def test_missing_and_torn_weights_are_refused(name: str, damage: str, tmp_path: 
 
 
 def test_weights_of_another_network_are_refused(trained: Callable[..., Made], tmp_path: Path) -> None:
-    runtime = trained(find_recipe("mlp", "image"), "classification").predictor.runtime
+    runtime = trained(find_recipe("mlp", "image", "classification"), "classification").predictor.runtime
     runtime.save(tmp_path)
     options = runtime.options()
     for changed in (
@@ -98,7 +100,7 @@ def test_an_unknown_runtime_is_named_with_the_known_ones() -> None:
 
 
 def test_an_answer_that_is_not_finite_is_never_given(trained: Callable[..., Made]) -> None:
-    predictor = trained(find_recipe("tfidf-linear", "text"), "classification").predictor
+    predictor = trained(find_recipe("tfidf-linear", "text", "classification"), "classification").predictor
     broken = Linear(np.full_like(predictor.runtime.weight, np.nan), predictor.runtime.bias)  # type: ignore[attr-defined]
     with pytest.raises(NonFiniteError):
         Predictor(predictor.signature, predictor.encoder, broken, predictor.calibration, "x").predict(
@@ -109,9 +111,9 @@ def test_an_answer_that_is_not_finite_is_never_given(trained: Callable[..., Made
 def test_three_runtimes_serve_in_a_process_without_torch(
     trained: Callable[..., Made], field_sample: Callable[..., Any], tmp_path: Path
 ) -> None:
-    linear = trained(find_recipe("tfidf-linear", "text"), "classification").predictor
-    boosted = trained(find_recipe("gradient-boosting", "table"), "classification").predictor
-    network = trained(find_recipe("mlp", "text"), "classification").predictor
+    linear = trained(find_recipe("tfidf-linear", "text", "classification"), "classification").predictor
+    boosted = trained(find_recipe("gradient-boosting", "table", "classification"), "classification").predictor
+    network = trained(find_recipe("mlp", "text", "classification"), "classification").predictor
     exported = export_to_onnx(network, field_sample("text", "classification").take(np.arange(20)))
     folders = []
     for predictor in (linear, exported, boosted):

@@ -16,6 +16,7 @@ def verb(
     field: Annotated[str, typer.Option(help="The field, see `servery fields`.")],
     data: Annotated[str, typer.Option(help="A file, a folder, a known data set, or 'sample'.")],
     name: Annotated[str, typer.Option(help="Name of the model in the registry.")] = "model",
+    task: Annotated[str, typer.Option(help="The question, where the field answers several.")] = "",
     target: Annotated[str, typer.Option(help="The column to learn.")] = "",
     deadline: Annotated[str, typer.Option(help="The time at hand, e.g. 10m.")] = "",
     output: Annotated[Path | None, typer.Option(help="Where to write plan.toml.")] = None,
@@ -23,7 +24,7 @@ def verb(
 ) -> None:
     """Choose a recipe for your data and write the plan of its training."""
     limit = seconds(deadline) if deadline else 0.0
-    plan = servery.Plan(name=name, field=field, data=data, target=target, deadline_seconds=limit)
+    plan = servery.Plan(name=name, field=field, data=data, task=task, target=target, deadline_seconds=limit)
     advice, full = servery.advise(plan)
     if output is not None:
         output.write_text(full.to_toml(), encoding="utf-8")

@@ -19,11 +19,12 @@ def verb(json: AsJson = False) -> None:
             [
                 field.name,
                 f"{field.title['en']} {field.title['zh']}",
-                ", ".join(field.tasks),
-                ", ".join(choice.name for choice in field.recipes),
-                ", ".join([known.name for known in field.known_datasets] + ["sample"]),
+                ", ".join(offer.tasks),
+                ", ".join(choice.name for choice in offer.recipes),
+                ", ".join([known.name for known in offer.known_datasets] + ["sample"]),
             ]
             for field in fields
+            for offer in field.offers
         ],
     )
 
@@ -33,9 +34,14 @@ def _to_dict(field: servery.Field) -> dict[str, object]:
         "name": field.name,
         "title": dict(field.title),
         "summary": dict(field.summary),
-        "tasks": list(field.tasks),
-        "form": field.form,
-        "recipes": [{"name": choice.name, "note": choice.note} for choice in field.recipes],
-        "known_datasets": [known.name for known in field.known_datasets],
+        "offers": [
+            {
+                "tasks": list(offer.tasks),
+                "form": offer.form,
+                "recipes": [{"name": choice.name, "note": choice.note} for choice in offer.recipes],
+                "known_datasets": [known.name for known in offer.known_datasets],
+            }
+            for offer in field.offers
+        ],
         "limits_of_use": field.limits_of_use,
     }

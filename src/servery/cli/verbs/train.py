@@ -16,6 +16,7 @@ from servery.errors import UsageError
 def verb(
     field: Annotated[str, typer.Option(help="The field, see `servery fields`.")] = "",
     data: Annotated[str, typer.Option(help="A file, a folder, a known data set, or 'sample'.")] = "",
+    task: Annotated[str, typer.Option(help="The question, where the field answers several.")] = "",
     target: Annotated[str, typer.Option(help="The column to learn.")] = "",
     name: Annotated[str, typer.Option(help="Name of the model in the registry.")] = "",
     recipe: Annotated[str, typer.Option(help="How to learn it; chosen for you when left out.")] = "",
@@ -38,6 +39,7 @@ def verb(
     changes: dict[str, Any] = {
         "field": field,
         "data": data,
+        "task": task,
         "target": target,
         "name": name,
         "recipe": recipe,
