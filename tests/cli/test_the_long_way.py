@@ -27,7 +27,7 @@ def test_fields_lists_name_tasks_and_recipes_as_json(servery: Run) -> None:
     fields = json.loads(servery("fields", "--json").stdout)
     by_name = {field["name"]: field for field in fields}
     assert {"sentiment-analysis", "computer-vision", "financial-risk"} <= by_name.keys()
-    assert all(field["tasks"] and field["recipes"] for field in fields)
+    assert all(offer["tasks"] and offer["recipes"] for field in fields for offer in field["offers"])
 
 
 def test_fields_reads_well_for_people_in_both_languages(servery: Run) -> None:

@@ -58,7 +58,7 @@ class Predictor:
             NonFiniteError: The weights or the batch led to NaN or infinity.
         """
         outputs = self.runtime.run(batch)
-        if not np.isfinite(outputs).all():
+        if not finite_rows(outputs).all():
             raise NonFiniteError(f"The model '{self.recipe}' produced NaN or infinity.")
         return outputs
 
@@ -101,12 +101,12 @@ class Predictor:
         with it would be refused.
 
         Returns:
-            float32, (rows, ...).
+            float32, (rows, ...); objects, (rows,), each a row's array or text, where rows have shapes of their own.
         """
         order = np.argsort(self.encoder.sizes(examples), kind="stable")
         chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         results = [self.run(self.encoder.encode([examples[i] for i in chunk], cut=True)) for chunk in chunks]
-        joined = np.concatenate(results)
+        joined = _joined(results)
         restored = np.empty_like(joined)
         restored[order] = joined
         return restored
@@ -164,3 +164,31 @@ class Predictor:
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"The predictor in {folder.name} cannot be read: {error!r}.") from error
+
+
+def finite_rows(outputs: np.ndarray) -> np.ndarray:
+    """Return which rows hold neither NaN nor infinity, bool, (rows,); a text always does.
+
+    >>> finite_rows(np.array([[1.0, 2.0], [np.nan, 0.0]])).tolist()
+    [True, False]
+    """
+    if outputs.dtype == object:
+        return np.array([not _is_broken(row) for row in outputs], dtype=bool)
+    if outputs.dtype.kind != "f":
+        return np.ones(len(outputs), dtype=bool)
+    return np.asarray(np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1))
+
+
+def _is_broken(row: Any) -> bool:
+    return isinstance(row, np.ndarray) and row.dtype.kind == "f" and not np.isfinite(row).all()
+
+
+def _joined(results: Sequence[np.ndarray]) -> np.ndarray:
+    """Join the outputs of batches; padded to different lengths they become rows with shapes of their own."""
+    if len({(result.dtype == object, result.shape[1:]) for result in results}) == 1:
+        return np.concatenate(results)
+    rows = [row for result in results for row in result]
+    joined = np.empty(len(rows), dtype=object)
+    for place, row in enumerate(rows):
+        joined[place] = row
+    return joined

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from servery.errors import ModelCrashedError, NonFiniteError, ShapeError
-from servery.models.predictor import Predictor
+from servery.models.predictor import Predictor, finite_rows
 from servery.serving.fair_queue import Job
 from servery.tasks.task import Answer
 
@@ -75,7 +75,7 @@ def _outputs(predictor: Predictor, jobs: Sequence[Job]) -> np.ndarray:
 
 
 def _decoded(predictor: Predictor, jobs: Sequence[Job], outputs: np.ndarray) -> list[Result]:
-    if outputs.dtype.kind == "f" and not np.isfinite(outputs).all():
+    if outputs.dtype.kind in "fO" and not finite_rows(outputs).all():
         return _decoded_finite(predictor, jobs, outputs)
     parameters = jobs[0].parameters
     if all(job.parameters is parameters or job.parameters == parameters for job in jobs):
@@ -104,7 +104,7 @@ def _decoded_alike(predictor: Predictor, jobs: Sequence[Job], outputs: np.ndarra
 
 def _decoded_finite(predictor: Predictor, jobs: Sequence[Job], outputs: np.ndarray) -> list[Result]:
     """Decode the jobs all of whose rows are finite; the others are told which of their inputs is not."""
-    is_finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+    is_finite = finite_rows(outputs)
     rows = np.repeat(np.arange(len(jobs)), [job.rows for job in jobs])
     faulty = set(rows[~is_finite].tolist())
     sound = [job for number, job in enumerate(jobs) if number not in faulty]
