@@ -4,7 +4,7 @@ BIN := .venv/bin
 INFERENCE := src/servery/gateway/inference
 TEST_THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: up install dev test fuzz check format protos docs demo chaos bench bench-serving clean
+.PHONY: up install dev test fuzz check format protos docs demo chaos bench bench-serving bench-fields clean
 
 up: .venv/.installed ## install and start the server with its starter models
 	$(BIN)/servery up
@@ -79,6 +79,9 @@ bench-serving: .venv/.installed-dev ## Servery beside its peers; half an hour on
 	$(BIN)/python benchmarks/serving/overload.py --model encoder
 	$(BIN)/python benchmarks/serving/slow_clients.py
 	$(BIN)/python benchmarks/serving/blocked.py
+
+bench-fields: .venv/.installed-dev ## every bar of a field, trained and measured: make bench-fields FIELD=speech-recognition
+	$(BIN)/python benchmarks/fields/run.py $(if $(FIELD),--field $(FIELD))
 
 clean:
 	rm -rf .venv .venv-clients .venv-fuzz build dist .mypy_cache .ruff_cache .pytest_cache

@@ -32,10 +32,26 @@ class Block:
         return f"{self.page.relative_to(ROOT / 'docs')}:{self.number}"
 
 
+def is_followed(page: Path) -> bool:
+    """Whether a page's blocks run here; those of a translation are the same as the page's own."""
+    made = page.name in ("reference.md", "benchmarks.md") or "decisions" in page.parts
+    return not made and not page.name.endswith(".zh-CN.md")
+
+
+TRANSLATIONS = sorted((ROOT / "docs").rglob("*.zh-CN.md"))
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=lambda page: page.name)
+def test_a_translation_says_to_type_what_the_page_says(page: Path) -> None:
+    original = page.with_name(page.name.replace(".zh-CN.md", ".md"))
+    said, meant = (BLOCK.findall(p.read_text(encoding="utf-8")) for p in (page, original))
+    assert said == meant
+
+
 def blocks() -> list[Block]:
     found = []
     for page in sorted((ROOT / "docs").rglob("*.md")):
-        if page.name not in ("reference.md", "benchmarks.md") and "decisions" not in page.parts:
+        if is_followed(page):
             matches = BLOCK.findall(page.read_text(encoding="utf-8"))
             found += [Block(page, number, *match) for number, match in enumerate(matches, 1)]
     return found

@@ -263,7 +263,7 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
 def _error_response(error: ServeryError, request: Request) -> Response:
     request.measures.error_code = error.code
     response = Response.json(request.error_shape(error, request.id), status=error.http_status)
-    if error.http_status in (429, 503):
+    if error.http_status in (429, 503, 504):
         response.headers.append((b"retry-after", str(error.retry_after_seconds or 1).encode()))
     if error.http_status == 408:
         response.headers.append((b"connection", b"close"))

@@ -55,6 +55,10 @@ class _Batch(NamedTuple):
 EMPTY = _Batch([], [], 0)
 
 
+LAG_SHARE = 0.1
+"""How much the newest lag of the loop counts in its mean; a loop that drowns in refusals answers late too."""
+
+
 @dataclass(slots=True)
 class Counts:
     """What a batcher has done so far."""
@@ -102,6 +106,7 @@ class Batcher:
         self._lock = threading.Lock()  # of the queue and the next line
         self._is_awake = False
         self._ends_at = -math.inf  # when the batch under way should be done
+        self._lag_seconds = 0.0  # how late the loop hands out what is done, of late
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen_rows = 0  # that waited a turn of the loop ago
         self._last_rows = 0  # of the batch before
@@ -173,7 +178,7 @@ class Batcher:
         now = time.monotonic()
         before = self._queue.rows_before(rows, owner, weight)
         seconds = self.latency.seconds_in_batches(before, self._max_batch_rows)
-        if max(self._ends_at, now) + seconds > deadline:
+        if max(self._ends_at, now) + seconds + self._lag_seconds > deadline:
             raise self._overloaded(
                 f"{queued} inputs wait for this model; an answer would take about {seconds:.1f} seconds, "
                 f"but must be there in {max(deadline - now, 0):.1f}."
@@ -320,6 +325,8 @@ class Batcher:
         self.counts.rows += rows
         self.counts.seconds += seconds
         self.latency.learn(rows, seconds)
+        lag = max(time.monotonic() - started - seconds, 0.0)
+        self._lag_seconds += LAG_SHARE * (lag - self._lag_seconds)
         a_row = seconds / rows
         for job, result in zip(batch.jobs, results, strict=True):
             future = job.future
