@@ -18,6 +18,7 @@ _FACE = {
     "Settings": "servery.settings",
     "Trained": "servery.pipeline.train",
     "Workspace": "servery.pipeline.workspace",
+    "add": "servery.pipeline.add",
     "admin_key": "servery.pipeline.workspace",
     "advise": "servery.pipeline.advice",
     "all_fields": "servery.fields._field",
@@ -27,6 +28,7 @@ _FACE = {
     "checked_limits": "servery.gateway.access",
     "checked_scopes": "servery.gateway.access",
     "child_environment": "servery.console.server",
+    "coco_results": "servery.pipeline.coco",
     "cross_validate": "servery.pipeline.reevaluate",
     "deploy": "servery.pipeline.deploy",
     "diagnose": "servery.pipeline.diagnosis",
@@ -42,6 +44,7 @@ _FACE = {
     "serve": "servery.console.server",
     "train": "servery.pipeline.train",
     "train_starter": "servery.pipeline.starters",
+    "write_coco_results": "servery.pipeline.coco",
 }
 
 __all__ = ["__version__", *sorted(_FACE)]
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from servery.fields._field import all_fields as all_fields
     from servery.gateway.access import checked_limits as checked_limits
     from servery.gateway.access import checked_scopes as checked_scopes
+    from servery.pipeline.add import add as add
     from servery.pipeline.advice import Advice as Advice
     from servery.pipeline.advice import advise as advise
     from servery.pipeline.ask import answer_line as answer_line
@@ -75,6 +79,8 @@ if TYPE_CHECKING:
     from servery.pipeline.ask import is_serving as is_serving
     from servery.pipeline.batch import predict_file as predict_file
     from servery.pipeline.batch import predict_to_file as predict_to_file
+    from servery.pipeline.coco import coco_results as coco_results
+    from servery.pipeline.coco import write_coco_results as write_coco_results
     from servery.pipeline.deploy import deploy as deploy
     from servery.pipeline.diagnosis import diagnose as diagnose
     from servery.pipeline.inspect_data import check_data as check_data

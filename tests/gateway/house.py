@@ -197,6 +197,7 @@ def furnish(home: Home) -> None:
     home.register("spare", signals(), "production")
     for name, model in load_room("openai_models").all_models().items():
         home.register(name, model, "production")
+    home.register("quarters", load_room("detector").detector(), "production")
     home.register("scribe", load_room("scribe").scribe(), "production")
     home.register("drill", drill(), "production")
     home.register("broken", drill("broken"))

@@ -14,6 +14,7 @@ from servery.models.predictor import Predictor
 from servery.models.recipe import Made, Recipe, all_recipes, find_recipe
 from servery.models.runtimes.torch_network import TorchNetwork
 from servery.optimize.export import TOLERANCE, export_to_onnx
+from servery.tasks.label_task import LabelTask
 from servery.tasks.task import find_task
 
 RECIPES = all_recipes()
@@ -133,7 +134,7 @@ def test_it_answers_the_same_after_saving_and_loading(
     loaded = Predictor.load(predictor.save(tmp_path))
     examples = list(field_sample(recipe.form, task).take(np.arange(300, 320)).examples())
     assert loaded.signature == predictor.signature
-    assert np.array_equal(loaded.outputs(examples), predictor.outputs(examples))
+    assert all(map(np.array_equal, loaded.outputs(examples), predictor.outputs(examples)))
     assert loaded.predict(examples) == predictor.predict(examples)
 
 
@@ -144,10 +145,13 @@ def test_a_row_alone_gets_the_answer_it_gets_among_others(
     predictor = trained(recipe, task).predictor
     examples = list(field_sample(recipe.form, task).take(np.arange(260, 300)).examples())
     together = predictor.run(predictor.encode(examples))
-    alone = np.concatenate([predictor.run(predictor.encode([example])) for example in examples])
+    alone = [predictor.run(predictor.encode([example]))[0] for example in examples]
     assert together.dtype == np.float32
-    assert together.shape == (40, len(predictor.signature.labels))
-    assert np.abs(together - alone).max() <= 1e-5
+    assert len(together) == len(alone) == 40
+    if isinstance(predictor.task, LabelTask):
+        assert together.shape == (40, len(predictor.signature.labels))
+    # Rows that hold a line a word are padded among others.
+    assert max(np.abs(row[: len(one)] - one).max() for row, one in zip(together, alone, strict=True)) <= 1e-5
 
 
 @pytest.mark.parametrize(("recipe", "task"), CASES)
@@ -168,16 +172,16 @@ def test_wrong_and_missing_values_are_told_apart(
 def test_the_exported_network_agrees(
     recipe: Recipe, trained: Callable[..., Made], field_sample: Callable[..., Any], tmp_path: Path
 ) -> None:
-    original = trained(recipe, "classification").predictor
+    original = trained(recipe, min(recipe.tasks)).predictor
     assert isinstance(original.runtime, TorchNetwork)
-    rows = field_sample(recipe.form, "classification").take(np.arange(200, 320))
+    rows = field_sample(recipe.form, min(recipe.tasks)).take(np.arange(200, 320))
     exported = export_to_onnx(original, rows)
     assert exported.runtime.name == "onnx", exported.runtime_reason
     loaded = Predictor.load(exported.save(tmp_path))
     examples = list(rows.examples())
     for some in (examples, examples[:1], examples[:2], examples * 2):
-        difference = np.abs(loaded.outputs(some) - original.outputs(some)).max()
-        assert difference <= TOLERANCE
+        pairs = zip(loaded.outputs(some), original.outputs(some), strict=True)
+        assert max(np.abs(ours - theirs).max() for ours, theirs in pairs) <= TOLERANCE
 
 
 def test_every_task_of_a_recipe_exists() -> None:

@@ -12,6 +12,25 @@ from servery.nn.network import Network, build_network
 NOISE = {"token_dropout": 0.1, "embedding_dropout": 0.1, "dropout": 0.1}
 TEXT = {"vocabulary_size": 50, "embedding_size": 8, "labels": 3, **NOISE}
 PICTURE = {"channels": 3, "means": [9.0] * 3, "deviations": [5.0] * 3, "labels": 3, "dropout": 0.1}
+FEATURES = {
+    "counts": {"words": 50, "shapes": 50, "affixes": 50, "symbols": 50},
+    "word_size": 8,
+    "shape_size": 4,
+    "affix_size": 4,
+    "character_filters": 4,
+    "word_dropout": 0.1,
+}
+BERT = {
+    "vocabulary_size": 50,
+    "size": 8,
+    "heads": 2,
+    "num_layers": 2,
+    "inner_size": 16,
+    "max_tokens": 30,
+    "parts": 2,
+    "epsilon": 1e-12,
+    "pooling": "mean",
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "bag_of_tokens": {**TEXT, "hidden_size": 8},
     "recurrent": {**TEXT, "cell": "gru", "hidden_size": 8, "num_layers": 2},
@@ -27,16 +46,28 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "labels": 3,
         "dropout": 0.1,
     },
-    "bert_encoder": {
-        "vocabulary_size": 50,
-        "size": 8,
-        "heads": 2,
+    "bert_encoder": BERT,
+    "word_tagger": {
+        **FEATURES,
+        "body": "lstm",
+        "has_transitions": True,
+        "labels": 3,
+        "hidden_size": 8,
         "num_layers": 2,
-        "inner_size": 16,
-        "max_tokens": 30,
-        "parts": 2,
-        "epsilon": 1e-12,
-        "pooling": "mean",
+        "embedding_dropout": 0.1,
+        "dropout": 0.1,
+        "max_words": 30,
+    },
+    "encoder_tagger": {
+        "encoder": BERT,
+        "layers": [1, -1],
+        "tagger": {
+            "features": {**FEATURES, "dropout": 0.1},
+            "labels": 3,
+            "hidden_size": 8,
+            "context_dropout": 0.1,
+            "dropout": 0.1,
+        },
     },
     "causal_decoder": {
         "vocabulary_size": 50,
@@ -56,12 +87,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
 }
 ROWS = 5
-WIDTHS = {"bert_encoder": 9, "causal_decoder": 50}
+WIDTHS = {"word_tagger": 9, "encoder_tagger": 9, "bert_encoder": 9, "causal_decoder": 50}
 """Numbers a row puts out, where it is not three labels; a causal decoder does so for each of its tokens."""
 
 
 def inputs_for(network: Network) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
+    if "words" in network.axes:
+        return _tagged_words(network)
     if "tokens" in network.axes:
         tokens = torch.randint(1, 50, (ROWS, 11))
         for row in range(ROWS):
@@ -73,6 +106,24 @@ def inputs_for(network: Network) -> dict[str, torch.Tensor]:
     if "pixels" in network.axes:
         return {"pixels": torch.randint(0, 256, (ROWS, 3, 9, 7), dtype=torch.uint8)}
     return {"numbers": torch.randn(ROWS, 4), "categories": torch.randint(0, 3, (ROWS, 2))}
+
+
+def _tagged_words(network: Network) -> dict[str, torch.Tensor]:
+    words = torch.randint(1, 50, (ROWS, 11))
+    for row in range(ROWS):
+        words[row, 2 * row + 1 :] = 0
+    is_word = (words > 0).long()
+    starts = torch.arange(11) * is_word
+    inputs = {
+        "words": words,
+        "shapes": words % 7,
+        "affixes": (words.unsqueeze(2) + torch.arange(6)) * is_word.unsqueeze(2) % 50,
+        "symbols": (words.unsqueeze(2) + torch.arange(16)) * is_word.unsqueeze(2) % 50,
+        "places": torch.stack([starts, starts + is_word], dim=2),
+    }
+    if "tokens" in network.axes:
+        inputs |= {"tokens": words, "parts": words % 2, "is_token": is_word, "firsts": starts}
+    return inputs
 
 
 def built(name: str) -> Network:
@@ -92,12 +143,13 @@ def test_a_row_does_not_feel_its_neighbours_nor_its_padding(name: str) -> None:
     assert (len(together), together.shape[-1]) == (ROWS, WIDTHS.get(name, 3))
     for row in range(ROWS):
         alone = {key: value[row : row + 1] for key, value in inputs.items()}
-        if "tokens" in alone:
+        if {"tokens", "words"} & alone.keys():
             alone = {key: value[:, : 2 * row + 1] for key, value in alone.items()}
+        found = network(**alone)
         expected = together[row : row + 1]
         if expected.ndim == 3:
-            expected = expected[:, : 2 * row + 1]
-        assert torch.allclose(network(**alone), expected, atol=1e-5)
+            expected = expected[:, : found.shape[1]]
+        assert torch.allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))

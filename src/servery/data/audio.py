@@ -15,6 +15,7 @@ from servery.errors import MissingExtraError
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 192_000
 MOST_CHANNELS = 8
+ENDINGS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"})
 MOST_FRAMES = 30_000_000
 """Ten minutes at 48,000 a second: 120 MB when decoded."""
 BLOCK_FRAMES = 2**16
@@ -78,6 +79,22 @@ def format_of(content: bytes) -> str | None:
     return next((name for start, name in _COMPRESSED.items() if content.startswith(start)), None)
 
 
+def fault_of(content: bytes) -> str | None:
+    """Return why bytes are no readable recording, or None; all of it is decoded.
+
+    Raises:
+        MissingExtraError: It is compressed, and the part that decodes it is not installed.
+
+    >>> fault_of(b"hello")
+    'no WAV, FLAC, Ogg or MP3 recording'
+    """
+    try:
+        samples_of(content, math.inf)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def described(content: bytes) -> Recording:
     """Return what the head of a recording says; no sample is decoded.
 
@@ -113,7 +130,8 @@ def samples_of(content: bytes, most_seconds: float) -> tuple[np.ndarray, int]:
         MissingExtraError: It is compressed, and the part that decodes it is not installed.
     """
     recording = described(content)
-    most = min(recording.frames, math.ceil(most_seconds * recording.rate))
+    is_whole = recording.seconds <= most_seconds
+    most = recording.frames if is_whole else math.ceil(most_seconds * recording.rate)
     blocks = _wav_blocks if recording.format == "WAV" else _other_blocks
     with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, and are refused
         # Block by block: only one channel of the whole is ever in memory.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from servery.data import audio, pictures
 from servery.data.cells import values_of
 from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import BadRow, Dataset, Source
 from servery.data.fingerprint import fingerprint
 from servery.data.infer import infer_columns
 from servery.data.parts import part_of
-from servery.data.pictures import fault_of
 from servery.data.raw_table import RawTable, object_array
 from servery.errors import DataError, EmptyDataError
 
@@ -30,7 +30,7 @@ def build_dataset(
 ) -> Dataset:
     """Return the data set that a table's rows make.
 
-    Rows without a target or part and rows whose picture cannot be decoded are set aside in `bad_rows`.
+    Rows without a target or part and rows whose picture or recording cannot be decoded are set aside in `bad_rows`.
 
     Args:
         raw: Rows as they were read.
@@ -67,6 +67,10 @@ def build_dataset(
     )
 
 
+_ENCODED = {Kind.IMAGE: ("picture", pictures.fault_of), Kind.AUDIO: ("recording", audio.fault_of)}
+"""Kinds whose values are files: what one is called, and what tells why it cannot be read."""
+
+
 def _values(cells: np.ndarray, column: Column) -> np.ndarray:
     values = values_of(cells, column.kind)
     if column.role is not Role.PART:
@@ -87,9 +91,10 @@ def _faults(columns: tuple[Column, ...], values: Mapping[str, np.ndarray]) -> di
     faults: dict[int, str] = {}
     for column in columns:
         array = values[column.name]
-        if column.kind is Kind.IMAGE and column.role is Role.INPUT:
-            for row, picture in enumerate(array):
-                fault = "no picture" if picture is None else fault_of(picture)
+        if column.kind in _ENCODED and column.role in (Role.INPUT, Role.TARGET):
+            noun, fault_of = _ENCODED[column.kind]
+            for row, content in enumerate(array):
+                fault = f"no {noun}" if content is None else fault_of(content)
                 if fault:
                     file = f" ({values['file_name'][row]})" if "file_name" in values else ""
                     faults[row] = f"{column.name}: {fault}{file}"

@@ -20,7 +20,8 @@ class KnownDataset:
     Attributes:
         name: Its name, e.g. "goemotions".
         folder: Folder below the data root, e.g. "sentiment-analysis/goemotions".
-        files: Part ("train", "validation", "test") to file name.
+        files: Part ("train", "validation", "test") to file name; one that holds every part stands under each of
+            them, and its reader gives a column `part`.
         target: Name of the target column.
         kinds: Column name to kind, where the names alone do not tell.
         ignored: Columns that are no input.
@@ -63,7 +64,10 @@ def read_known(known: KnownDataset, root: Path) -> Dataset:
             f"The data set {known.name} lacks {', '.join(missing)} in {folder}.",
             hint="set SERVERY_DATA to the folder that holds the data sets",
         )
-    raw = read_parts({part: folder / file for part, file in known.files.items()}, known.read)
+    if len(known.files) > 1 and len(set(known.files.values())) == 1:
+        raw = known.read(folder / next(iter(known.files.values())))
+    else:
+        raw = read_parts({part: folder / file for part, file in known.files.items()}, known.read)
     terms = {"license": known.license, "citation": known.citation}
     raw = replace(raw, facts={**raw.facts, **{key: value for key, value in terms.items() if value}})
     roles = {column: "ignored" for column in known.ignored if column in raw.values} | dict(known.roles)

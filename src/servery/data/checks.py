@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from servery.data.boxes import check_boxes
 from servery.data.column_checks import check_columns
 from servery.data.columns import Kind, Role
 from servery.data.dataset import Dataset
@@ -31,16 +32,20 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
         findings += [*_copies(dataset, duplicates), *_copies_across_parts(dataset, duplicates)]
         findings += _conflicts(dataset, duplicates) if has_target else []
     if has_target:
-        findings += [*_classes(dataset), *find_leaks(dataset)]
+        findings += [*_classes(dataset), *check_boxes(dataset), *find_leaks(dataset)]
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 
 def _bad_rows(dataset: Dataset) -> list[Finding]:
-    pictures = {c.name for c in dataset.inputs if c.kind is Kind.IMAGE}
-    unreadable = [bad for bad in dataset.bad_rows if bad.reason.split(":")[0] in pictures]
-    others = [bad for bad in dataset.bad_rows if bad not in set(unreadable)]
+    kinds = {c.name: c.kind for c in dataset.inputs}
+    of_kind = [(bad, kinds.get(bad.reason.split(":")[0])) for bad in dataset.bad_rows]
     findings = []
-    for code, rows, noun in (("bad_rows", others, "row"), ("unreadable_pictures", unreadable, "picture")):
+    for code, noun, is_meant in (
+        ("bad_rows", "row", lambda kind: kind not in (Kind.IMAGE, Kind.AUDIO)),
+        ("unreadable_pictures", "picture", lambda kind: kind is Kind.IMAGE),
+        ("unreadable_recordings", "recording", lambda kind: kind is Kind.AUDIO),
+    ):
+        rows = [bad for bad, kind in of_kind if is_meant(kind)]
         if rows:
             share = len(rows) / (len(dataset) + len(dataset.bad_rows))
             message = (

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """Pieces of a text with labels: a list of {"start", "end", "label"}, in characters, the end excluded."""
     BOXES = "boxes"
     """Things in a picture: a list of {"label", "xmin", "ymin", "xmax", "ymax"} in pixels."""
+    MARKED_TEXT = "marked_text"
+    """A text in which two pieces are marked: <e1>head</e1> and <e2>tail</e2>."""
 
 
 STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from servery.data.columns import Column, Kind
+from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.pictures import grey_copy
 
@@ -46,6 +46,8 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     Texts are near when they differ only in case, marks and spaces, or share 85 % of their runs of five characters;
     pictures when their outlines and their grey copies agree; table rows only when they are equal.
     """
+    if any(c.role is Role.TARGET and c.kind is Kind.IMAGE for c in dataset.columns):
+        return _drawn_twice(dataset)
     exact = _group([_codes(dataset[c.name]) for c in dataset.inputs], len(dataset))
     leading = next((c for c in dataset.inputs if c.kind in (Kind.TEXT, Kind.IMAGE)), None)
     if leading is None:
@@ -55,6 +57,13 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     single = dataset.take(first)
     pairs = _near_pictures(single[leading.name]) if leading.kind is Kind.IMAGE else _near_texts(single)
     return Duplicates(exact, _join(len(first), pairs)[exact])
+
+
+def _drawn_twice(dataset: Dataset) -> Duplicates:
+    # Where pictures are to be drawn, many of them answer one prompt: only the same picture makes a copy.
+    columns = [*dataset.inputs, dataset.target]
+    exact = _group([_codes(dataset[c.name]) for c in columns], len(dataset))
+    return Duplicates(exact, exact)
 
 
 def repeats(groups: np.ndarray) -> np.ndarray:

@@ -15,6 +15,8 @@ from servery.data.profile import Profile
 from servery.errors import ColumnNotFoundError, DataError, UnknownNameError
 
 _TARGET_NAMES = ("target", "label", "labels", "class", "sentiment", "标签", "类别")
+_ALONE = {Kind.IMAGE: "picture", Kind.AUDIO: "recording", Kind.TEXT: "text", Kind.MARKED_TEXT: "marked text"}
+"""Kinds that a model reads without a table beside them, the first one found leads."""
 _NO_INPUT = {
     Kind.TIME: "left out, since a date often tells when a row was written; the role input lets it in",
     Kind.IDENTIFIER: "an identifier tells nothing about a new row",
@@ -99,7 +101,7 @@ def _check_convertible(profile: Profile, kind: Kind) -> None:
         fits = np.isfinite(numbers_of(cells)).any()
     elif kind is Kind.TIME:
         fits = not np.isnat(times_of(cells)).all()
-    elif kind is Kind.IMAGE:
+    elif kind in (Kind.IMAGE, Kind.AUDIO):
         fits = any(isinstance(cell, bytes) for cell in cells)
     else:
         fits = True
@@ -153,12 +155,12 @@ def _promote_text(
 
 
 def _keep_one_modality(columns: list[Column]) -> list[Column]:
-    """A model reads pictures, or texts, or a table: ignore the inputs that are not of the first kind found."""
+    """A model reads one modality: ignore the inputs that are not of the first kind found."""
     kinds = {c.kind for c in columns if c.role is Role.INPUT}
-    leading = next((kind for kind in (Kind.IMAGE, Kind.TEXT) if kind in kinds), None)
+    leading = next((kind for kind in _ALONE if kind in kinds), None)
     if leading is None:
         return columns
-    aside = "the model reads the picture alone" if leading is Kind.IMAGE else "the model reads the text alone"
+    aside = f"the model reads the {_ALONE[leading]} alone"
     return [
         replace(c, role=Role.IGNORED, reason=f"{c.reason}; {aside}")
         if c.role is Role.INPUT and c.kind is not leading

@@ -95,7 +95,7 @@ def _read_files(root: Path, names: list[str], lines: np.ndarray) -> tuple[list[b
     bad_rows: list[BadRow] = []
     total = 0
     for name, line in zip(names, lines.tolist(), strict=True):
-        content = _read_file(root, name)
+        content = read_picture_file(root, name)
         if isinstance(content, str):
             bad_rows.append(BadRow(line, f"{name}: {content}"))
             pictures.append(None)
@@ -109,8 +109,8 @@ def _read_files(root: Path, names: list[str], lines: np.ndarray) -> tuple[list[b
     return pictures, bad_rows
 
 
-def _read_file(root: Path, name: str) -> bytes | str:
-    """Return a picture's bytes, or why there are none."""
+def read_picture_file(root: Path, name: str) -> bytes | str:
+    """Return the bytes of a picture below a folder, or why there are none."""
     file = (root / name).resolve()
     if not file.is_relative_to(root.resolve()):
         return "outside the folder"

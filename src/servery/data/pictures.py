@@ -12,6 +12,8 @@ MAX_PICTURE_BYTES = 16 * 2**20
 MAX_PICTURE_PIXELS = 25_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})
+_ORIENTATION, _QUARTER_TURNS = 274, (5, 6, 7, 8)
+"""Of EXIF: the tag that tells how a picture is turned, and the values that swap its sides."""
 _STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM")
 
 
@@ -31,6 +33,22 @@ def fault_of(content: bytes) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Return width and height of an encoded picture as it stands upright; nothing is decoded.
+
+    Raises:
+        ValueError: It cannot be opened.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+            is_turned = picture.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"no {', '.join(FORMATS)} picture") from error
+    return (picture.height, picture.width) if is_turned else (picture.width, picture.height)
 
 
 def grey_copy(content: bytes, side: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from servery.data import audio
 from servery.data.cells import (
     is_code,
     is_missing_word,
@@ -166,7 +167,7 @@ class Profile:
 def target_kind(profile: Profile) -> tuple[Kind, str]:
     """Return the kind of a target column, and why."""
     native = _native_kind(profile)
-    if native is not None and native[0] in (Kind.LABELS, Kind.IMAGE):
+    if native is not None and native[0] in (Kind.LABELS, Kind.IMAGE, Kind.AUDIO):
         return native
     if _is_number(profile):
         few = profile.distinct <= max(2, min(50 if profile.is_whole else 5, len(profile.present) // 2))
@@ -214,9 +215,11 @@ def _native_kind(profile: Profile) -> tuple[Kind, str] | None:
     """Return the kind where the file's own types tell it."""
     first = profile.present[0] if profile.present else None
     if isinstance(first, bytes):
+        if audio.format_of(first):  # before pictures: WAV and WebP begin alike
+            return Kind.AUDIO, "encoded recordings"
         if is_picture(first):
             return Kind.IMAGE, "encoded pictures"
-        return Kind.IDENTIFIER, "bytes that are no pictures"
+        return Kind.IDENTIFIER, "bytes that are neither pictures nor recordings"
     if isinstance(first, tuple):
         return Kind.LABELS, "lists"
     if isinstance(first, np.datetime64):

@@ -169,8 +169,8 @@ def _named(column: Column | None, role: str) -> str:
 
 
 def _repeats_by_nature(dataset: Dataset, near: np.ndarray) -> bool:
-    # A table of a few categories has equal rows about different things; texts and pictures never do.
-    is_table = not dataset.input_kinds & {Kind.TEXT, Kind.IMAGE}
+    # A table of a few categories has equal rows about different things; texts, pictures and recordings never do.
+    is_table = not dataset.input_kinds & {Kind.TEXT, Kind.MARKED_TEXT, Kind.IMAGE, Kind.AUDIO}
     return is_table and int(near.max()) + 1 < 0.5 * len(dataset)
 
 
@@ -182,9 +182,23 @@ def _given(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, f
         if not (parts == absent).any():
             train = np.flatnonzero(parts == _TRAIN)
             share = shares[absent] / (shares[_TRAIN] + shares[absent])
-            cut = stratified_parts(_strata(dataset.take(train)), near[train], seed, (1 - share, share, 0.0))
+            cut = _cut(dataset.take(train), near[train], seed, share)
             parts[train[cut == _VALIDATION]] = absent
     return parts
+
+
+def _cut(dataset: Dataset, near: np.ndarray, seed: int, share: float) -> np.ndarray:
+    """Return which rows become validation: the last ones in time, else whole groups, else the same mix of classes."""
+    shares, groups = (1 - share, share, 0.0), _groups(dataset)
+    time = _column(dataset, Role.TIME)
+    if time is not None and dataset[time.name].dtype != object:
+        order = np.argsort(dataset[time.name], kind="stable")
+        parts = np.zeros(len(order), dtype=np.int64)
+        parts[order[round((1 - share) * len(order)) :]] = _VALIDATION
+        return parts
+    if groups is not None and groups.max() > 1:
+        return group_parts(groups, _strata(dataset), seed, shares)
+    return stratified_parts(_strata(dataset), near, seed, shares)
 
 
 def _time(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, float, float]) -> np.ndarray:
@@ -203,10 +217,8 @@ def _by_group(
     dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, float, float]
 ) -> np.ndarray:
     column = next(c for c in dataset.columns if c.role is Role.GROUP)
-    # A row without a group is a group of its own.
-    absent = is_missing(dataset[column.name])
-    owners = [f"\x00{row}" if absent[row] else str(owner) for row, owner in enumerate(dataset[column.name])]
-    groups = np.unique(owners, return_inverse=True)[1]
+    groups = _groups(dataset)
+    assert groups is not None
     if groups.max() < 2:
         raise DataError(
             f"The column {column.name!r} has only {groups.max() + 1} groups; three parts need at least three.",
@@ -214,6 +226,16 @@ def _by_group(
             param="split",
         )
     return group_parts(groups, _strata(dataset), seed, shares)
+
+
+def _groups(dataset: Dataset) -> np.ndarray | None:
+    """Number the groups of the rows, int64, (rows,); a row without one is a group of its own."""
+    column = _column(dataset, Role.GROUP)
+    if column is None:
+        return None
+    absent = is_missing(dataset[column.name])
+    owners = [f"\x00{row}" if absent[row] else str(owner) for row, owner in enumerate(dataset[column.name])]
+    return np.unique(owners, return_inverse=True)[1].astype(np.int64)
 
 
 def _stratified(

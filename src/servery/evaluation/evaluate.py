@@ -105,7 +105,7 @@ def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str], targets: 
     task = learnable(predictor.task)
     outputs = predictor.outputs(list(test.examples()))
     aligned = task.aligned(outputs, predictor.calibration, predictor.signature.labels, labels)
-    return _Baseline(predictor.recipe, task.judge(targets, *aligned))
+    return _Baseline(predictor.recipe, task.with_labels(labels).judge(targets, *aligned))
 
 
 def _measure(

@@ -55,18 +55,25 @@ def curves(
     rankings = {int(i): Ranking.of(truth[:, i], scores[:, i]) for i in chosen[:MOST_CURVES]}
     defined = {i: ranking for i, ranking in rankings.items() if ranking.is_defined}
     roc = [
-        _curve(labels[i], *roc_curve(truth[:, i], scores[:, i]), ranking.roc_auc)
+        curve_of(labels[i], *roc_curve(truth[:, i], scores[:, i]), ranking.roc_auc)
         for i, ranking in defined.items()
     ]
     precision_recall = [
-        _curve(labels[i], *precision_recall_curve(truth[:, i], scores[:, i]), ranking.average_precision)
+        curve_of(labels[i], *precision_recall_curve(truth[:, i], scores[:, i]), ranking.average_precision)
         for i, ranking in defined.items()
     ]
     return tuple(roc), tuple(precision_recall)
 
 
-def _curve(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
-    """Keep at most 200 points, evenly spread along the length of the curve."""
+def curve_of(label: str, x: np.ndarray, y: np.ndarray, area: float) -> Curve:
+    """Return a curve of at most 200 of its points, evenly spread along its length.
+
+    Args:
+        label: Its name.
+        x: (points,).
+        y: (points,).
+        area: The metric it sums to.
+    """
     if len(x) > MOST_POINTS:
         length = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
         wanted = np.linspace(0.0, length[-1], MOST_POINTS - 1)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 METRICS: Mapping[str, tuple[str, str, bool]] = {
+    "bleu": ("BLEU", "runs of up to four words shared with the reference, from 0 to 100, as sacreBLEU counts", True),
+    "chrf": ("chrF", "runs of up to six characters shared with the reference, from 0 to 100", True),
+    "length_ratio": ("Length", "words written for each word of the references; 1 is as long", True),
+    "map_50": ("mAP@0.50", "mean over the labels of the average precision; a box overlaps its thing by half", True),
+    "map": ("mAP@0.50:0.95", "the same, as a mean over ten overlaps from 0.50 to 0.95: COCO's figure", True),
+    "map_75": ("mAP@0.75", "the same, for boxes that overlap their things by three quarters", True),
+    "average_recall": ("Average recall", "share of things found by any box, mean over labels and ten overlaps", True),
     "macro_f1": ("Macro F1", "mean over the labels of the F1: every label counts the same", True),
     "micro_f1": ("Micro F1", "F1 over all decisions: frequent labels count more", True),
     "accuracy": ("Accuracy", "share of rows answered rightly", True),
@@ -18,7 +25,26 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
     "gini": ("Gini", "2 × ROC AUC − 1", True),
     "log_loss": ("Log loss", "how surprised the scores are by what is true", False),
     "brier": ("Brier score", "mean squared distance of scores and what is true", False),
+    "coverage": ("Answered", "share of rows that the model answers instead of abstaining", True),
+    "answered_quality": ("Quality of the answers", "how right it is where it does not abstain", True),
+    "in_scope_accuracy": ("In-scope accuracy", "share answered rightly of the rows that a label fits", True),
+    "out_of_scope_recall": ("Out-of-scope recall", "share left unanswered of the rows that none fits", True),
     "ece": ("Calibration error", "mean distance of a score from the share that comes true", False),
+    "entity_f1": ("Entity F1", "of exact places with the right label; all entities count the same", True),
+    "entity_precision": ("Entity precision", "share of the entities said that are exactly right", True),
+    "entity_recall": ("Entity recall", "share of the true entities that were found exactly", True),
+    "macro_entity_f1": ("Macro entity F1", "mean over the labels: every label counts the same", True),
+    "place_f1": ("F1 of places", "exact places, whatever their label", True),
+    "r2": ("R²", "share of the target's variance that is explained; 0 is its mean", True),
+    "rmse": ("RMSE", "root of the mean squared error, in the target's unit", False),
+    "mae": ("MAE", "mean distance from the truth, in the target's unit", False),
+    "bias": ("Bias", "mean signed error: above 0 it says too much", False),
+    "interval_coverage_90": ("Held by the 90 % interval", "share of truths within; 0.9 is promised", True),
+    "interval_width_90": ("Width of the 90 % interval", "mean, in the target's unit", False),
+    "character_chance": ("Chance of a character", "given to what stands there, its geometric mean", True),
+    "nats_per_character": ("Nats per character", "how surprised the model is, exp(-nats) is the chance", False),
+    "bits_per_character": ("Bits per character", "the same in bits: what a compressor built on it would need", False),
+    "perplexity": ("Perplexity", "of a token, among how many it wavers; depends on how texts are cut", False),
 }
 """Name to title, meaning, and whether larger is better."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from servery.data.audio import described
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.evaluation import numbers
@@ -53,7 +54,7 @@ def _named(chosen: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def shown(dataset: Dataset, row: int) -> str:
-    """Return the inputs of one row in a short form: a text as it is, other columns by name."""
+    """Return the inputs of one row in a short form: a text as it is, other columns by name, of a recording its length."""
     columns = [c for c in dataset.inputs if c.kind is not Kind.IMAGE]
     if len(columns) == 1 and columns[0].kind is Kind.TEXT:
         return _cut(dataset[columns[0].name][row] or "(missing)")
@@ -63,6 +64,8 @@ def shown(dataset: Dataset, row: int) -> str:
 
 
 def _cell(column: Column, value: object) -> str:
+    if column.kind is Kind.AUDIO and isinstance(value, bytes):
+        return f"of {described(value).seconds:.2f} s"
     if column.kind is Kind.NUMBER and isinstance(value, float):
         return "missing" if np.isnan(value) else numbers.shown(value)
     return "missing" if value is None else str(value)

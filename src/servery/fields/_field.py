@@ -34,10 +34,13 @@ class Offer:
         starter_recipe: The one a starter model uses, quick on two cores.
         columns: Column expected, to what it holds, in words.
         sample: Makes the seeded sample, `sample(rows, seed)`; needs no network; `source.is_sample` is true.
+        sample_name: What the sample is called as data, where another question of the field has the plain name.
         example: One request's input as plain JSON types.
         known_datasets: Data sets it knows by name, the best first; the starter uses the first that is at hand.
         target: The column to learn where the data has one of that name and the user names no other.
+        outside: The label which says that none of the others fits, where the data has it: models abstain then.
         kinds: Column name to kind, where the data has such a column and its cells would not tell.
+        roles: Column name to role, likewise.
         read: Reads one of the user's files, where it takes more than rows with these columns (a text, COCO).
         carried: Reads the data set that scikit-learn carries for this question, or None if there is none.
         starter_hyperparameters: What differs from the recipe's defaults for the starter.
@@ -52,7 +55,10 @@ class Offer:
     example: Any
     known_datasets: tuple[KnownDataset, ...] = ()
     target: str = ""
+    outside: str = ""
+    sample_name: str = "sample"
     kinds: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Path], RawTable] = read_raw
     carried: Callable[[], Dataset] | None = None
     starter_hyperparameters: Mapping[str, Any] | None = None
@@ -99,7 +105,11 @@ class Field:
         if task and task not in self.tasks:
             raise UnknownNameError.among(f"task of {self.name}", task, self.tasks)
         fitting = [offer for offer in self.offers if not task or task in offer.tasks]
-        knowing = [offer for offer in fitting if data in {known.name for known in offer.known_datasets}]
+        knowing = [
+            offer
+            for offer in fitting
+            if data in {known.name for known in offer.known_datasets} | {offer.sample_name}
+        ]
         return (knowing or fitting)[0]
 
 

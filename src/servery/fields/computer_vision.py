@@ -1,4 +1,4 @@
-"""Computer vision: which of a few classes a picture shows."""
+"""Computer vision: which of a few classes a picture shows, and where in it things are."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
 from servery.fields._field import Field, Offer, RecipeChoice
+from servery.fields.offers.computer_vision_detection import OFFER as DETECTION
 
 _SIDE = 28
 _SHAPES = {"circle": 0, "triangle": 3, "square": 4, "star": 5, "cross": -1}
@@ -115,8 +116,8 @@ FIELD = Field(
     name="computer-vision",
     title={"en": "Computer vision", "zh": "计算机视觉"},
     summary={
-        "en": "Says which of the classes it learned a picture shows.",
-        "zh": "判断一张图片属于所学类别中的哪一类。",
+        "en": "Says which of the classes it learned a picture shows, or finds them in it and draws a box around each.",
+        "zh": "判断一张图片属于所学类别中的哪一类，或在图中找出它们并画出边框。",
     },
     offers=(
         Offer(
@@ -147,6 +148,7 @@ FIELD = Field(
             sample=sample,
             example=_EXAMPLE,
         ),
+        DETECTION,
     ),
     limits_of_use=(
         "Knows only the classes of its training pictures and names one of them for any picture. Not for recognising "

@@ -1,4 +1,4 @@
-"""Sentiment analysis: is a text positive, negative or neutral, in English and Chinese."""
+"""Sentiment analysis: polarity, emotions, and what is said of one thing, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
 from servery.fields._field import Field, Offer, RecipeChoice
+from servery.fields.offers import sentiment_analysis_aspects as aspects
 
 _LABELS = ("positive", "negative", "neutral")
 _NOISE_SHARE = 0.03
@@ -184,8 +185,8 @@ FIELD = Field(
     name="sentiment-analysis",
     title={"en": "Sentiment analysis", "zh": "情感分析"},
     summary={
-        "en": "Says whether a text is positive, negative or neutral, or which emotions it carries.",
-        "zh": "判断一段文字是正面、负面还是中性，或带有哪些情绪。",
+        "en": "Says whether a text, or what it says of one thing, is positive or negative, or which emotions it carries.",
+        "zh": "判断一段文字，或其中对某一方面的评价，是正面、负面还是中性，或带有哪些情绪。",
     },
     offers=(
         Offer(
@@ -198,7 +199,14 @@ FIELD = Field(
                 RecipeChoice("rnn", "minutes; the plain recurrent network, for comparison"),
                 RecipeChoice("gru", "minutes; reads in order, with fewer weights than lstm"),
                 RecipeChoice("lstm", "minutes; reads in order, remembers across a sentence"),
-                RecipeChoice("transformer", "the slowest here; wants tens of thousands of texts"),
+                RecipeChoice("transformer", "the slowest from scratch; wants tens of thousands of texts"),
+                RecipeChoice(
+                    "encoder-head", "minutes; a pretrained English encoder as it is, good with few texts"
+                ),
+                RecipeChoice(
+                    "encoder-finetune",
+                    "a quarter of an hour and more; the pretrained encoder trained further",
+                ),
             ),
             starter_recipe="tfidf-linear",
             columns={
@@ -216,10 +224,22 @@ FIELD = Field(
                     license="Apache-2.0",
                     citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL",
                 ),
+                KnownDataset(
+                    name="goemotions-28",
+                    folder="sentiment-analysis/goemotions",
+                    files={"train": "train.csv.gz", "validation": "dev.csv.gz", "test": "test.csv.gz"},
+                    target="emotions",
+                    kinds={"groups": "labels", "emotions": "labels", "text": "text"},
+                    ignored=("id", "groups"),
+                    license="Apache-2.0",
+                    citation="Demszky et al. 2020, GoEmotions: A Dataset of Fine-Grained Emotions, ACL",
+                ),
             ),
+            kinds={"aspect": "text"},
             sample=sample,
             example="The staff were friendly and the room was spotless.",
         ),
+        aspects.OFFER,
     ),
     limits_of_use=(
         "Not for decisions about a person, such as hiring or discipline. Irony, dialect and languages that the "

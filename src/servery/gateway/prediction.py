@@ -50,9 +50,10 @@ class Predicted:
     @property
     def warnings(self) -> list[Notice]:
         """What to know about the answers."""
-        if not self.replica.version.lineage.get("is_sample"):
-            return []
-        return [Notice("sample_data", "This model learned from generated sample data; do not rely on it.")]
+        told = dict(self.replica.task.notices(self.answered.answers))
+        if self.replica.version.lineage.get("is_sample"):
+            told["sample_data"] = "This model learned from generated sample data; do not rely on it."
+        return [Notice(code, message) for code, message in told.items()]
 
 
 Reader = Callable[[bytes, str, Replica], Asked]

@@ -83,6 +83,11 @@ class LanguageTokenizer:
         """
         return list(self.tokenizer.encode(text, add_special_tokens=with_marks).ids)
 
+    def pieces(self, text: str) -> tuple[list[int], list[int]]:
+        """Return the tokens of a text, and of each how many of the text's characters come after it."""
+        found = self.tokenizer.encode(text)
+        return list(found.ids), [len(text) - end for _, end in found.offsets]
+
     def number(self, mark: str) -> int | None:
         """Return the number of a special token by its name in the layout, None where there is none."""
         text = self.marks.get(mark)

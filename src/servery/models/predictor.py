@@ -41,7 +41,7 @@ class Predictor:
     @property
     def task(self) -> Task:
         """The task it answers."""
-        return find_task(self.signature.task)
+        return find_task(self.signature.task).with_labels(self.signature.labels)
 
     def encode(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
         """Turn examples into arrays.
@@ -62,10 +62,16 @@ class Predictor:
             raise NonFiniteError(f"The model '{self.recipe}' produced NaN or infinity.")
         return outputs
 
-    def decode(self, outputs: np.ndarray, parameters: Parameters | None = None) -> list[Answer]:
-        """Turn outputs into answers."""
+    def decode(
+        self,
+        outputs: np.ndarray,
+        parameters: Parameters | None = None,
+        examples: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[Answer]:
+        """Turn outputs into answers; complete where the examples are given, see `Task.completed`."""
         asked = parameters if parameters is not None else self.task.parameters()
-        return self.task.decode(outputs, self.signature.labels, self.calibration, asked)
+        answers = self.task.decode(outputs, self.signature.labels, self.calibration, asked)
+        return answers if examples is None else self.task.completed(answers, examples)
 
     def predict(
         self, examples: Sequence[Mapping[str, Any]], parameters: Parameters | None = None
@@ -75,7 +81,7 @@ class Predictor:
         if isinstance(self.runtime, GrowingRuntime):
             return self.runtime.answers([self.encode([example]) for example in examples], asked)
         prepared = self.task.prepared([dict(example) for example in examples], asked)
-        return self.decode(self.run(self.encode(prepared)), asked)
+        return self.decode(self.run(self.encode(prepared)), asked, prepared)
 
     def begin(self, example: Mapping[str, Any], parameters: Parameters) -> Growth:
         """Return an answer that is about to grow; of models whose answers do.
@@ -92,7 +98,9 @@ class Predictor:
         """Answer many examples, in batches of like sizes, in the order given; see `outputs`."""
         if isinstance(self.runtime, GrowingRuntime):
             return self.predict(examples, parameters)
-        return self.decode(self.outputs(examples), parameters)
+        asked = parameters if parameters is not None else self.task.parameters()
+        prepared = self.task.prepared([dict(example) for example in examples], asked)
+        return self.decode(self.outputs(prepared), asked, prepared)
 
     def outputs(self, examples: Sequence[Mapping[str, Any]], batch_size: int = 64) -> np.ndarray:
         """Compute the outputs of many examples, in batches of like sizes, in the order given.
@@ -155,9 +163,7 @@ class Predictor:
                 runtime=runtime
                 or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
                 calibration=Calibration(
-                    calibration["temperature"],
-                    tuple(calibration["thresholds"]),
-                    calibration["fitted_on"],
+                    **{k: tuple(v) if isinstance(v, list) else v for k, v in calibration.items()}
                 ),
                 recipe=value["recipe"],
                 runtime_reason=value["runtime_reason"],

@@ -6,11 +6,13 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from servery.errors import ServeryError, TooLongError
 from servery.models.growing import Growth
 from servery.models.language_tokenizer import LanguageTokenizer
 from servery.models.sampling import Chooser, likeliest, log_chances
 from servery.models.text_writer import TextWriter
 from servery.tasks.generated_text import (
+    DEFAULT_TOKENS,
     Alternative,
     FinishReason,
     TextGenerationAnswer,
@@ -18,6 +20,7 @@ from servery.tasks.generated_text import (
     TextPiece,
     Token,
 )
+from servery.tasks.task import Parameters
 
 
 class TextGrowth(Growth):
@@ -44,7 +47,7 @@ class TextGrowth(Growth):
         max_tokens: int,
         tokenizer: LanguageTokenizer,
         end_tokens: Collection[int],
-        token_bytes: int,
+        token_bytes: int = 0,
     ) -> None:
         self.tokens = list(prompt)
         self.read = 0
@@ -153,3 +156,31 @@ class TextGrowth(Growth):
             is_special=tokenizer.is_special(number),
             alternatives=tuple(others),
         )
+
+
+def grown(text: TextGrowth, logits: np.ndarray) -> TextPiece | ServeryError:
+    """Return what one step adds, or why there is none."""
+    try:
+        return text.grow(logits)
+    except ServeryError as error:
+        return error
+
+
+def most_tokens(
+    parameters: Parameters, prompt_tokens: int, context_tokens: int
+) -> tuple[TextGenerationParameters, int]:
+    """Return what is asked, and how many tokens an answer may have beside its prompt.
+
+    Raises:
+        TooLongError: The context has no room for as many tokens as are asked for.
+    """
+    assert isinstance(parameters, TextGenerationParameters)
+    room, most = context_tokens - prompt_tokens, parameters.max_tokens
+    if most is not None and most > room:
+        raise TooLongError(
+            f"This model's maximum context length is {context_tokens:,} tokens; the prompt has "
+            f"{prompt_tokens:,} and the answer may have {most:,}, together {prompt_tokens + most:,}.",
+            hint=f"ask for at most {room:,} tokens, or send a shorter prompt",
+            param="/max_tokens",
+        )
+    return parameters, min(DEFAULT_TOKENS, room) if most is None else most

@@ -41,7 +41,8 @@ def build_network(name: str, arguments: dict[str, Any]) -> Network:
         UnknownNameError: There is none of that name.
     """
     classes: tuple[type, ...] = instances("servery.nn.networks", type)
-    known = {c.name: c for c in classes if issubclass(c, Network) and c is not Network}
+    # What several networks share has no name of its own.
+    known = {c.name: c for c in classes if issubclass(c, Network) and hasattr(c, "name")}
     if name not in known:
         raise UnknownNameError.among("network", name, known)
     network = known[name](**arguments)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import io
-import logging
 import re
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +17,15 @@ from servery.data.dataset import Dataset
 from servery.errors import MissingExtraError
 from servery.models.encoder import Batch
 from servery.models.predictor import Predictor
+from servery.models.runtime import Runtime
 from servery.models.runtimes.onnx import Onnx
 from servery.models.runtimes.torch_network import TorchNetwork
+from servery.models.runtimes.torch_translator import TorchTranslator
 from servery.nn.network import Network
+from servery.optimize.export_writing import LEAST_EQUAL, equal_share, exported_writer
 from servery.optimize.latency import latency_ms
 from servery.optimize.recurrences import with_onnx_recurrences
+from servery.optimize.silence import silence
 
 TOLERANCE = 1e-4
 """Largest difference of a logit: below it, decisions differ only where two labels tie. Rounding in another order
@@ -52,7 +52,7 @@ def export_to_onnx(predictor: Predictor, validation: Dataset, threads: int = 1) 
         validation: Held-out rows.
         threads: Threads one `run` may use.
     """
-    if not isinstance(predictor.runtime, TorchNetwork):
+    if not isinstance(predictor.runtime, TorchNetwork | TorchTranslator):
         return predictor
     rows = list(validation.take(np.arange(min(len(validation), COMPARED_ROWS))).examples())
     try:
@@ -82,10 +82,15 @@ class Agreement:
 
 
 def _compare(original: Predictor, exported: Predictor, rows: Sequence[Example]) -> Agreement:
+    if isinstance(original.runtime, TorchTranslator):
+        share = equal_share(original.outputs(rows), exported.outputs(rows))
+        return Agreement(
+            share >= LEAST_EQUAL, f"wrote {share:.0%} of {len(rows)} held-out texts as torch did"
+        )
     sizes = original.encoder.sizes(rows)
     longest = [rows[place] for place in np.argsort(sizes)[-3:]]
     largest = max(
-        float(np.abs(original.outputs(chosen) - exported.outputs(chosen)).max())
+        _largest_difference(original.outputs(chosen), exported.outputs(chosen))
         for chosen in (rows, rows[:1], longest)
     )
     if largest > TOLERANCE:
@@ -93,6 +98,11 @@ def _compare(original: Predictor, exported: Predictor, rows: Sequence[Example]) 
     return Agreement(
         True, f"agreed with torch on {len(rows)} held-out rows (largest difference {largest:.0e})"
     )
+
+
+def _largest_difference(one: np.ndarray, other: np.ndarray) -> float:
+    # Rows of different shapes are compared row by row.
+    return max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(one, other, strict=True))
 
 
 def _first_line(error: Exception) -> str:
@@ -105,13 +115,15 @@ def _speed_up(original: Predictor, exported: Predictor, rows: Sequence[Example])
     return latency_ms(original.runtime, batch) / latency_ms(exported.runtime, batch)
 
 
-def _exported(predictor: Predictor, rows: Sequence[Example], threads: int) -> Onnx:
+def _exported(predictor: Predictor, rows: Sequence[Example], threads: int) -> Runtime:
     if any(importlib.util.find_spec(name) is None for name in ("onnx", "onnxscript")):
         raise MissingExtraError.named("onnx")
-    assert isinstance(predictor.runtime, TorchNetwork)
-    sample = [rows[place % len(rows)] for place in range(SAMPLE_ROWS)]
-    network = predictor.runtime.network
-    return Onnx(onnx_bytes(network, predictor.encoder.encode(sample, cut=True)), threads)
+    runtime = predictor.runtime
+    sample = predictor.encoder.encode([rows[place % len(rows)] for place in range(SAMPLE_ROWS)], cut=True)
+    if isinstance(runtime, TorchTranslator):
+        return exported_writer(runtime, sample, threads)
+    assert isinstance(runtime, TorchNetwork)
+    return Onnx(onnx_bytes(runtime.network, sample), threads)
 
 
 def onnx_bytes(network: Network, batch: Batch) -> bytes:
@@ -126,7 +138,7 @@ def onnx_bytes(network: Network, batch: Batch) -> bytes:
         name: {place: torch.export.Dim.DYNAMIC for place, _ in enumerate(axes)}
         for name, axes in network.axes.items()
     }
-    with tempfile.TemporaryDirectory() as folder, _silence():
+    with tempfile.TemporaryDirectory() as folder, silence():
         path = Path(folder) / "model.onnx"
         program = torch.onnx.export(
             with_onnx_recurrences(network),
@@ -144,16 +156,3 @@ def onnx_bytes(network: Network, batch: Batch) -> bytes:
 def _not_single(array: np.ndarray, axes: tuple[str, ...]) -> np.ndarray:
     grown = [(0, 1 if place < len(axes) and size == 1 else 0) for place, size in enumerate(array.shape)]
     return np.pad(array, grown)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the exporter's prints, warnings and log lines from the user: the comparison is what counts."""
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from servery.data.columns import Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.fields._field import Field, Offer, all_fields, find_field
@@ -142,6 +143,7 @@ def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     offer = field.offer_for(plan.task, plan.data)
     check_form(field, offer, dataset)
     task = task_for(offer, dataset, plan.task)
+    plan = plan.with_changes(outside=outside_of(plan.outside, offer, dataset))
     if plan.recipe:
         recipe = find_recipe(plan.recipe, offer.form, task.name)
         for name, value in plan.hyperparameters.items():
@@ -151,6 +153,25 @@ def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     return plan.with_changes(
         task=task.name, target=dataset.target.name, recipe=advice.chosen.recipe.name, reason=advice.reason
     )
+
+
+def outside_of(asked: str, offer: Offer, dataset: Dataset) -> str:
+    """Return the label which says that none of the others fits; empty where the data has none.
+
+    Raises:
+        DataError: The user named one that the target lacks.
+    """
+    target = dataset.target
+    if target.kind is not Kind.CATEGORY:
+        return ""
+    values = {str(value) for value in dataset[target.name] if value is not None}
+    if asked and asked not in values:
+        raise DataError(
+            f"The label {asked!r} for what is outside does not occur in {target.name!r}.",
+            hint=f"labels: {', '.join(sorted(values)[:20])}",
+            param="outside",
+        )
+    return asked or (offer.outside if offer.outside in values else "")
 
 
 def _first_in_time(offer: Offer, candidates: tuple[Candidate, ...], limit: float) -> Candidate:

@@ -20,6 +20,8 @@ from servery.settings import Settings
 LONGEST_PATH = 4096
 MOST_LINES = 12
 LONGEST_LINE = 500
+_ENCODED = {Kind.IMAGE: "picture", Kind.AUDIO: "recording"}
+"""Kinds whose inputs are files, and what one is called."""
 
 
 def ask(
@@ -32,7 +34,7 @@ def ask(
 
     Args:
         reference: "name", "name@3" or "name@alias".
-        inputs: A text, a row, a picture's bytes; bytes of text or JSON are read as such where the model wants those.
+        inputs: A text, a row, the bytes of a picture or recording; bytes of text or JSON are read as such where the model wants those.
         parameters: What the task allows to ask.
         workspace: Where the model is registered; None opens the default data home.
 
@@ -146,14 +148,15 @@ def _signature(folder: Path) -> Signature:
 
 
 def _readable(inputs: Any, signature: Signature) -> Any:
-    if Kind.IMAGE in signature.kinds:
+    noun = next((noun for kind, noun in _ENCODED.items() if kind in signature.kinds), None)
+    if noun is not None:
         if isinstance(inputs, str) and len(inputs) < LONGEST_PATH and Path(inputs).is_file():
             raise InputError(
-                f"{inputs} is a file; its name alone is no picture.", hint=f"@{inputs}", param="input"
+                f"{inputs} is a file; its name alone is no {noun}.", hint=f"@{inputs}", param="input"
             )
         return inputs
     text = inputs.decode("utf-8", errors="replace").strip() if isinstance(inputs, bytes) else inputs
-    if Kind.TEXT in signature.kinds or not isinstance(text, str):
+    if signature.kinds & {Kind.TEXT, Kind.MARKED_TEXT} or not isinstance(text, str):
         return text
     try:
         return json.loads(text)

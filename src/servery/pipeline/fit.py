@@ -17,7 +17,7 @@ from servery.pipeline.advice import form_of
 from servery.pipeline.plan import Plan
 from servery.progress import Progress, Silence
 from servery.tasks.form import form_for
-from servery.tasks.task import find_task, learnable
+from servery.tasks.task import Abstention, find_task, learnable
 from servery.training.trainer import Trainer
 
 BASELINE_ROWS = 5_000
@@ -61,25 +61,33 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
     return recipe.make(work)
 
 
-def calibrated(predictor: Predictor, validation: Dataset) -> Predictor:
-    """Return the predictor with scores that can be believed, fitted on the validation part."""
-    task = learnable(predictor.task)
-    targets = task.encode_targets(validation, predictor.signature.labels)
+def calibrated(predictor: Predictor, validation: Dataset, wanted: Abstention) -> Predictor:
+    """Return the predictor with scores that can be believed and the right to abstain, fitted on validation."""
+    task, labels = learnable(predictor.task), predictor.signature.labels
+    targets = task.encode_targets(validation, labels)
     outputs = predictor.outputs(list(validation.examples()))
-    return predictor.calibrated(task.calibrate(targets, outputs))
+    calibration = task.calibrate(targets, outputs)
+    return predictor.calibrated(task.abstaining(calibration, targets, outputs, labels, wanted))
 
 
-def finished(predictor: Predictor, validation: Dataset, wants_export: bool, has_time: bool) -> Predictor:
+def finished(predictor: Predictor, validation: Dataset, plan: Plan, has_time: bool) -> Predictor:
     """Return the predictor as it will answer: exported if that agrees, with an example, calibrated."""
-    if wants_export and has_time:
+    if plan.export and has_time:
         predictor = export_to_onnx(predictor, validation)
-    elif wants_export:
+    elif plan.export:
         reason = f"{predictor.runtime_reason}; the deadline left no time for an export"
         predictor = replace(predictor, runtime_reason=reason)
     form = form_for(predictor.signature.kinds)
-    example = form.to_json(validation.example(0), predictor.signature.inputs)
-    signature = replace(predictor.signature, example=example)
-    return calibrated(replace(predictor, signature=signature), validation)
+    signature = predictor.signature
+    if signature.example is None:
+        example = form.to_json(validation.example(0), signature.inputs)
+        signature = replace(signature, example=example)
+    return calibrated(replace(predictor, signature=signature), validation, abstention_of(plan))
+
+
+def abstention_of(plan: Plan) -> Abstention:
+    """Return when a plan's model had better not answer."""
+    return Abstention(plan.abstention_cost, plan.outside)
 
 
 def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Predictor | None:
@@ -92,7 +100,7 @@ def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Pred
     means.progress.say("Baseline", f"{cheap} on {len(few):,} rows")
     small = plan.with_changes(recipe=cheap, hyperparameters={})
     made = fit(small, few, parts.validation, replace(means, progress=Silence()))
-    return calibrated(made.predictor, parts.validation)
+    return calibrated(made.predictor, parts.validation, abstention_of(plan))
 
 
 def _fewer_rows(work: Work, share: float) -> Work:
@@ -106,8 +114,9 @@ def _work(plan: Plan, recipe: Recipe, train: Dataset, validation: Dataset, means
     hyperparameters: Hyperparameters = {**recipe.defaults, **asked}
     budget = Budget(means.seconds, means.threads)
     identity = means.folder.name if means.folder else ""
+    task = learnable(find_task(plan.task))
     return Work(
-        task=learnable(find_task(plan.task)),
+        task=task.with_labels(task.labels_of(train)),
         field=plan.field,
         train=train,
         validation=validation,

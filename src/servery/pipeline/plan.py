@@ -31,6 +31,8 @@ class Plan:
         threads: CPU threads of the fit; 0 for all cores.
         max_rows: Most training rows to use, a seeded choice of them; 0 for all.
         export: Whether to make a variant that needs no torch.
+        abstention_cost: Cost of not answering, as a share of what a wrong answer costs; 1 lets a model always answer.
+        outside: The label which says that none of the others fits; empty lets the field's stand, if the data has it.
         hyperparameters: What differs from the recipe's defaults.
         reason: Why the advice chose this, for people.
     """
@@ -49,6 +51,8 @@ class Plan:
     threads: int = 0
     max_rows: int = 0
     export: bool = True
+    abstention_cost: float = 0.75
+    outside: str = ""
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
@@ -57,6 +61,12 @@ class Plan:
             raise DataError(
                 f"The plan has seed {self.seed}, deadline_seconds {self.deadline_seconds}, threads {self.threads} "
                 f"and max_rows {self.max_rows}; none may be below 0.",
+                param="plan",
+            )
+        if not 0 < self.abstention_cost <= 1:
+            raise DataError(
+                f"The plan's abstention_cost is {self.abstention_cost}; expected a share above 0, at most 1.",
+                hint="0.5: not to answer is half as bad as to be wrong; 1: always answer",
                 param="plan",
             )
 

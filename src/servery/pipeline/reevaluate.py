@@ -13,13 +13,16 @@ from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluate import Evaluation
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
-from servery.pipeline.fit import Means, calibrated, fit
+from servery.pipeline.fit import Means, abstention_of, calibrated, fit
 from servery.pipeline.lineage import facts_of
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import open_data, read_for
 from servery.pipeline.train import parts_of
 from servery.pipeline.workspace import Workspace
 from servery.progress import Progress, Silence
+from servery.registry.version import Version
+
+PLAN_FILE = "plan.toml"
 
 
 def evaluate(
@@ -43,14 +46,15 @@ def evaluate(
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     version = workspace.registry.resolve(reference)
     workspace.registry.verify(reference)
-    plan = Plan.read(version.folder / "plan.toml")
     predictor = Predictor.load(version.folder, workspace.settings.threads)
+    plan = _plan_of(version, predictor, data)
     field = find_field(plan.field)
     offer = field.offer_for(plan.task, plan.data)
     if data:
         dataset = open_data(offer, data, workspace.settings.data, target=plan.target, kinds=_kinds(predictor))
         parts = parts_of(read_for(plan, offer, workspace.settings.data), plan)
-        test = dataset
+        # Of a model that was made elsewhere nobody knows what it learned from: it is measured as ours are.
+        test = dataset if (version.folder / PLAN_FILE).exists() else parts.test
     else:
         dataset = _same_data(plan, workspace, version.lineage)
         parts = parts_of(dataset, plan)
@@ -77,14 +81,32 @@ def cross_validate(
         )
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     version = workspace.registry.resolve(reference)
-    plan = Plan.read(version.folder / "plan.toml")
+    plan = Plan.read(version.folder / PLAN_FILE)
     dataset = _same_data(plan, workspace, version.lineage)
     means = Means(workspace.threads(plan.threads), plan.deadline_seconds or None, None, progress)
 
     def make(train_part: Dataset, validation: Dataset) -> Predictor:
-        return calibrated(fit(plan, train_part, validation, means).predictor, validation)
+        learned = fit(plan, train_part, validation, means).predictor
+        return calibrated(learned, validation, abstention_of(plan))
 
     return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
+
+
+def _plan_of(version: Version, predictor: Predictor, data: str) -> Plan:
+    """Return the plan of a version; of one that was made elsewhere, what its training on that data would have been.
+
+    Raises:
+        DataError: It was made elsewhere, and no data is named.
+    """
+    if (version.folder / PLAN_FILE).exists():
+        return Plan.read(version.folder / PLAN_FILE)
+    if not data:
+        raise DataError(
+            f"{version.reference} was made elsewhere: it has no test part of its own.",
+            hint="give the data to measure on with --data",
+            param="data",
+        )
+    return Plan(name=version.name, field=predictor.signature.field, data=data, task=version.task)
 
 
 def _kinds(predictor: Predictor) -> dict[str, str]:

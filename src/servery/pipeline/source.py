@@ -44,13 +44,13 @@ def open_data(
     path = Path(data)
     if path.exists():
         return _read(offer, path, target, kinds or {}, roles or {})
-    if data == "sample":
+    if data == offer.sample_name:
         return retarget(offer.sample(SAMPLE_ROWS, 0), target)
     if data == "carried" and offer.carried is not None:
         return retarget(offer.carried(), target)
     known = {k.name: k for k in offer.known_datasets}
     if data not in known:
-        raise UnknownNameError.among("file or data set", data, [*known, "sample"])
+        raise UnknownNameError.among("file or data set", data, [*known, offer.sample_name])
     return retarget(read_known(_at_hand(known[data], root), _root(root, data)), target)
 
 
@@ -69,7 +69,7 @@ def best_at_hand(offer: Offer, root: Path | None) -> tuple[str, Dataset]:
             return known.name, read_known(known, root)
     if offer.carried is not None:
         return "carried", offer.carried()
-    return "sample", offer.sample(SAMPLE_ROWS, 0)
+    return offer.sample_name, offer.sample(SAMPLE_ROWS, 0)
 
 
 def retarget(dataset: Dataset, target: str) -> Dataset:
@@ -93,7 +93,9 @@ def _read(
     own = {name: kind for name, kind in offer.kinds.items() if name in raw.values}
     is_target_there = offer.target in raw.values and offer.target not in roles
     wanted = target or (offer.target if is_target_there and "target" not in roles.values() else "")
-    return build_dataset(raw, named_after(path), path, target=wanted, kinds={**own, **kinds}, roles=roles)
+    meant = {name: role for name, role in offer.roles.items() if name in raw.values}
+    kinds, roles = {**own, **kinds}, {**meant, **roles}
+    return build_dataset(raw, named_after(path), path, target=wanted, kinds=kinds, roles=roles)
 
 
 def _with_target(column: Column, target: str) -> Column:

@@ -87,7 +87,7 @@ def train(
     baseline = cheap_baseline(plan, offer, parts, Means(threads, deadline.baseline_seconds, None, progress))
     made = fit(plan, parts.train, parts.validation, Means(threads, deadline.fit_seconds, folder, progress))
     progress.say("Export", "looking for a variant that needs no torch")
-    predictor = finished(made.predictor, parts.validation, plan.export, deadline.allows_export)
+    predictor = finished(made.predictor, parts.validation, plan, deadline.allows_export)
 
     progress.say("Evaluate", f"{len(parts.test):,} test rows, never seen in training")
     facts = facts_of(plan, field, dataset, parts)

@@ -93,7 +93,7 @@ def _decoded(predictor: Predictor, jobs: Sequence[Job], outputs: np.ndarray) -> 
 def _decoded_alike(predictor: Predictor, jobs: Sequence[Job], outputs: np.ndarray) -> list[Result]:
     """Decode jobs with the same parameters; where that fails, each alone."""
     try:
-        answers = predictor.decode(outputs, jobs[0].parameters)
+        answers = predictor.decode(outputs, jobs[0].parameters, _examples(jobs))
     except Exception as error:
         return [error] if len(jobs) == 1 else _each_alone(predictor, jobs, outputs)
     if len(answers) == len(jobs):

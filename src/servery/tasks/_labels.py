@@ -39,6 +39,8 @@ def hub_name(kinds: frozenset[Kind]) -> str:
     """
     if Kind.IMAGE in kinds:
         return "image-classification"
+    if Kind.AUDIO in kinds:
+        return "audio-classification"
     return "text-classification" if kinds == {Kind.TEXT} else "tabular-classification"
 
 
@@ -46,6 +48,6 @@ def hub_shape(rows: list[list[dict[str, Any]]], kinds: frozenset[Kind], is_batch
     """Nest the label lists of each row as `huggingface_hub.InferenceClient` unpacks them.
 
     Texts are always a list of lists: the client takes the first element, and from a flat list it would return
-    one label where many were answered. One picture is a flat list.
+    one label where many were answered. One picture or one recording is a flat list.
     """
-    return rows[0] if Kind.IMAGE in kinds and not is_batch else rows
+    return rows[0] if kinds & {Kind.IMAGE, Kind.AUDIO} and not is_batch else rows

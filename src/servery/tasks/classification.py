@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -31,17 +32,31 @@ class LabelScore(msgspec.Struct, frozen=True):
 
 
 class ClassificationParameters(Parameters, frozen=True):
-    """What a caller may ask: `top_k` keeps that many labels of each answer, null keeps all."""
+    """What a caller may ask.
+
+    Attributes:
+        top_k: Keeps that many labels of each answer; null keeps all.
+        least_confidence: Abstains below that score; null uses the one fitted to what a mistake costs.
+    """
 
     top_k: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    least_confidence: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] | None = None
 
 
 class ClassificationAnswer(Answer, frozen=True):
-    """The best label, its score, and the labels with their scores from the best down; all scores sum to 1."""
+    """What fits best.
+
+    Attributes:
+        label: The best label.
+        score: Its score.
+        labels: The labels with their scores from the best down; all scores sum to 1.
+        abstains: Whether the model would rather not answer: too unsure, or none of its labels fits.
+    """
 
     label: str
     score: float
     labels: tuple[LabelScore, ...]
+    abstains: bool = False
 
 
 class Classification(LabelTask):
@@ -99,6 +114,12 @@ class Classification(LabelTask):
         """Return the logarithms of the scores."""
         return np.asarray(np.log(scores))
 
+    def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return the best label's score; "none fits" is no answer and does not count."""
+        if calibration.outside >= 0:
+            scores = np.delete(scores, calibration.outside, axis=1)
+        return np.asarray(scores.max(axis=1))
+
     def decode(
         self,
         outputs: np.ndarray,
@@ -109,11 +130,14 @@ class Classification(LabelTask):
         """Return one answer a row, its labels from the best down; equal scores keep the order of `labels`."""
         if isinstance(parameters, ScoresOnly):
             return score_rows(self.scores(outputs, calibration))
-        top_k = parameters.top_k if isinstance(parameters, ClassificationParameters) else None
+        asked = parameters if isinstance(parameters, ClassificationParameters) else ClassificationParameters()
+        if asked.least_confidence is not None:
+            calibration = replace(calibration, least_confidence=asked.least_confidence)
         scores = self.scores(outputs, calibration)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        order = np.argsort(-scores, axis=1, kind="stable")[:, : asked.top_k]
         ranked = np.take_along_axis(scores, order, axis=1)
-        return [_answer(o, s, labels) for o, s in zip(order.tolist(), ranked.tolist(), strict=True)]
+        rows = zip(order.tolist(), ranked.tolist(), self.abstains(scores, calibration).tolist(), strict=True)
+        return [_answer(*row, labels) for row in rows]
 
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return every metric by name; one that is undefined on these rows is left out.
@@ -133,6 +157,7 @@ class Classification(LabelTask):
             "ece": believable.ece(*believable.decisions(targets, scores)),
         }
         metrics |= _binary(targets == 1, scores[:, 1]) if label_count == 2 else _many(targets, scores)
+        metrics |= self.abstention_metrics(targets, outputs, calibration)
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
@@ -183,7 +208,7 @@ class Classification(LabelTask):
         return {"scores": scores, "label": texts([labels[place] for place in scores.argmax(axis=1)])}
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
-        """Return "image-classification", "text-classification" or "tabular-classification"."""
+        """Return the Hub's name of classification for these inputs, e.g. "image-classification"."""
         return hub_name(kinds)
 
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
@@ -200,9 +225,11 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def _answer(order: list[int], scores: list[float], labels: Sequence[str]) -> ClassificationAnswer:
+def _answer(
+    order: list[int], scores: list[float], abstains: bool, labels: Sequence[str]
+) -> ClassificationAnswer:
     ranked = tuple(LabelScore(labels[place], score) for place, score in zip(order, scores, strict=True))
-    return ClassificationAnswer(ranked[0].label, ranked[0].score, ranked)
+    return ClassificationAnswer(ranked[0].label, ranked[0].score, ranked, abstains)
 
 
 def _binary(is_positive: np.ndarray, scores: np.ndarray) -> dict[str, float]:

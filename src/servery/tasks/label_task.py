@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from servery.data.dataset import Dataset
-from servery.tasks.task import Calibration, LearnableTask
+from servery.metrics.abstention import answered_metrics, scope_metrics
+from servery.tasks._abstention import fit_least_confidence
+from servery.tasks.task import Abstention, Calibration, LearnableTask
 
 _NEVER = 1e-12
 """The score of a label that a model has never met."""
@@ -32,6 +35,56 @@ class LabelTask(LearnableTask):
     def logits(self, scores: np.ndarray) -> np.ndarray:
         """Return outputs that give these scores without any calibration, (rows, labels)."""
 
+    @abstractmethod
+    def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return how right the model expects each row's answer to be, from 0 to 1, float64, (rows,)."""
+
+    def abstains(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return which rows are not answered, bool, (rows,): too unsure, or the label "none fits" is the best."""
+        unsure = self.confidence(scores, calibration) < calibration.least_confidence
+        return np.asarray(unsure | _says_outside(scores, calibration))
+
+    def abstaining(
+        self,
+        calibration: Calibration,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        wanted: Abstention,
+    ) -> Calibration:
+        """Return the calibration with the confidence from which answering these rows costs less than abstaining.
+
+        A wrong answer costs 1 (an answer of several labels one minus its F1), any answer to an outside row 1,
+        abstaining on an inside row `wanted.cost`, on an outside row nothing.
+        """
+        calibration = replace(
+            calibration, outside=labels.index(wanted.outside) if wanted.outside in labels else -1
+        )
+        scores = self.scores(outputs, calibration)
+        is_outside = outside_rows(targets, calibration)
+        # Rows called outside are not answered whatever the threshold.
+        open_rows = ~_says_outside(scores, calibration)
+        answered = np.where(is_outside, 1.0, 1.0 - self.quality(targets, outputs, calibration))
+        least = fit_least_confidence(
+            self.confidence(scores, calibration)[open_rows],
+            answered[open_rows],
+            np.where(is_outside, 0.0, wanted.cost)[open_rows],
+        )
+        return replace(calibration, least_confidence=least)
+
+    def abstention_metrics(
+        self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
+    ) -> dict[str, float]:
+        """Return what the right to abstain is worth by name; nothing of a model that always answers."""
+        if calibration.least_confidence <= 0 and calibration.outside < 0:
+            return {}
+        scores = self.scores(outputs, calibration)
+        abstains, quality = self.abstains(scores, calibration), self.quality(targets, outputs, calibration)
+        metrics = answered_metrics(abstains, quality)
+        if calibration.outside >= 0:
+            metrics |= scope_metrics(abstains, quality > 0, outside_rows(targets, calibration))
+        return metrics
+
     def quality(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return the F1 of each row's labels, 1 where nothing was to be found or said, float64, (rows,).
 
@@ -54,7 +107,12 @@ class LabelTask(LearnableTask):
             if label in places:
                 ordered[:, place] = logits[:, places[label]]
                 thresholds[place] = calibration.thresholds[places[label]] if calibration.thresholds else 0.5
-        return ordered, Calibration(thresholds=tuple(thresholds) if calibration.thresholds else ())
+        outside = known[calibration.outside] if calibration.outside >= 0 else None
+        return ordered, Calibration(
+            thresholds=tuple(thresholds) if calibration.thresholds else (),
+            least_confidence=calibration.least_confidence,
+            outside=labels.index(outside) if outside in labels else -1,
+        )
 
 
 def selected(scores: np.ndarray, targets: np.ndarray, calibration: Calibration) -> np.ndarray:
@@ -62,6 +120,19 @@ def selected(scores: np.ndarray, targets: np.ndarray, calibration: Calibration) 
     if targets.ndim == 1:
         return carried(scores.argmax(axis=1), scores.shape[1])
     return np.asarray(scores >= (np.array(calibration.thresholds) if calibration.thresholds else 0.5))
+
+
+def outside_rows(targets: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return which rows no label fits, bool, (rows,)."""
+    if calibration.outside < 0 or targets.ndim == 2:
+        return np.zeros(len(targets), dtype=bool)
+    return np.asarray(targets == calibration.outside)
+
+
+def _says_outside(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+    if calibration.outside < 0:
+        return np.zeros(len(scores), dtype=bool)
+    return np.asarray(scores.argmax(axis=1) == calibration.outside)
 
 
 def carried(targets: np.ndarray, label_count: int) -> np.ndarray:

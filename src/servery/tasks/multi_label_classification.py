@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -38,16 +39,24 @@ class MultiLabelParameters(Parameters, frozen=True):
     Attributes:
         top_k: Keeps that many labels of each answer; null keeps all.
         threshold: Selects the labels from that score on; null uses the one fitted for each label.
+        least_confidence: Abstains where the model expects a lower F1 of its selection; null uses the fitted one.
     """
 
     top_k: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     threshold: _Threshold | None = None
+    least_confidence: _Threshold | None = None
 
 
 class MultiLabelAnswer(Answer, frozen=True):
-    """The labels from the best score down; each is judged alone, so the scores do not sum to 1."""
+    """Which labels fit.
+
+    Attributes:
+        labels: From the best score down; each is judged alone, so the scores do not sum to 1.
+        abstains: Whether the model is too unsure of its selection to stand by it.
+    """
 
     labels: tuple[SelectedLabel, ...]
+    abstains: bool = False
 
 
 class MultiLabelClassification(LabelTask):
@@ -103,6 +112,17 @@ class MultiLabelClassification(LabelTask):
         """Return the logarithms of the odds."""
         return np.asarray(np.log(scores) - np.log1p(-scores))
 
+    def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return about the F1 to expect of each row's selection, if the scores can be believed.
+
+        Expected hits are the selected scores, expected labels all scores; where none is selected, it is the chance
+        that there was none to find.
+        """
+        taken = scores >= _thresholds(calibration)
+        count = taken.sum(axis=1)
+        expected = 2 * (scores * taken).sum(axis=1) / np.maximum(count + scores.sum(axis=1), 1e-12)
+        return np.where(count > 0, expected, np.prod(1.0 - scores, axis=1))
+
     def decode(
         self,
         outputs: np.ndarray,
@@ -115,11 +135,12 @@ class MultiLabelClassification(LabelTask):
             return score_rows(self.scores(outputs, calibration))
         asked = parameters if isinstance(parameters, MultiLabelParameters) else MultiLabelParameters()
         scores = self.scores(outputs, calibration)
-        thresholds = _thresholds(calibration) if asked.threshold is None else asked.threshold
+        calibration = _asked(calibration, asked, len(labels))
         order = np.argsort(-scores, axis=1, kind="stable")[:, : asked.top_k]
         ranked = np.take_along_axis(scores, order, axis=1)
-        selected = np.take_along_axis(scores >= thresholds, order, axis=1)
-        rows = zip(order.tolist(), ranked.tolist(), selected.tolist(), strict=True)
+        selected = np.take_along_axis(scores >= _thresholds(calibration), order, axis=1)
+        abstains = self.abstains(scores, calibration)
+        rows = zip(order.tolist(), ranked.tolist(), selected.tolist(), abstains.tolist(), strict=True)
         return [_answer(*row, labels) for row in rows]
 
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
@@ -142,6 +163,7 @@ class MultiLabelClassification(LabelTask):
             "log_loss": believable.binary_log_loss(carried, scores),
             "brier": believable.brier(carried.ravel(), scores.ravel()),
             "ece": believable.ece(*believable.decisions(targets, scores)),
+            **self.abstention_metrics(targets, outputs, calibration),
         }
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
@@ -190,7 +212,7 @@ class MultiLabelClassification(LabelTask):
         return {"scores": scores_of(answers)}
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
-        """Return "image-classification", "text-classification" or "tabular-classification"."""
+        """Return the Hub's name of classification for these inputs, e.g. "image-classification"."""
         return hub_name(kinds)
 
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
@@ -206,13 +228,23 @@ def _thresholds(calibration: Calibration) -> np.ndarray | float:
     return np.array(calibration.thresholds) if calibration.thresholds else 0.5
 
 
+def _asked(calibration: Calibration, asked: MultiLabelParameters, labels: int) -> Calibration:
+    """Return the calibration with what the caller sets in its place."""
+    if asked.threshold is not None:
+        calibration = replace(calibration, thresholds=(asked.threshold,) * labels)
+    if asked.least_confidence is not None:
+        calibration = replace(calibration, least_confidence=asked.least_confidence)
+    return calibration
+
+
 def _answer(
-    order: list[int], scores: list[float], selected: list[bool], labels: Sequence[str]
+    order: list[int], scores: list[float], selected: list[bool], abstains: bool, labels: Sequence[str]
 ) -> MultiLabelAnswer:
-    parts = zip(order, scores, selected, strict=True)
-    return MultiLabelAnswer(
-        tuple(SelectedLabel(labels[place], score, taken) for place, score, taken in parts)
+    parts = tuple(
+        SelectedLabel(labels[place], score, taken)
+        for place, score, taken in zip(order, scores, selected, strict=True)
     )
+    return MultiLabelAnswer(parts, abstains)
 
 
 MULTI_LABEL_CLASSIFICATION = MultiLabelClassification()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -24,11 +24,31 @@ class Calibration:
         temperature: Divides the logits before softmax or sigmoid (Guo et al. 2017, section 4.2).
         thresholds: Of a multi-label model: score from which a label is selected, one a label.
         fitted_on: Rows of the validation part it was fitted on; 0 when not fitted.
+        least_confidence: Of a model that may abstain: it does where it is less sure of its answer than this.
+        outside: Place of the label which says that none of the others fits; -1 without one.
+        margins: How far from an answer the truth lies, one for each of `metrics.intervals.COVERAGES`; in the task's
+            own measure of distance.
     """
 
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
     fitted_on: int = 0
+    least_confidence: float = 0.0
+    outside: int = -1
+    margins: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """When a model had better not answer.
+
+    Attributes:
+        cost: Of abstaining where there was an answer, as a share of what a wrong answer costs; 1 forbids to abstain.
+        outside: The label of rows that none of the other labels fits: abstaining is right there. Empty without one.
+    """
+
+    cost: float = 1.0
+    outside: str = ""
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -66,6 +86,10 @@ class Task(ABC):
     """What is counted on the bill; `units_of` counts it."""
     parameters: ClassVar[type[Parameters]]
     answer: ClassVar[type[Answer]]
+
+    def with_labels(self, labels: Sequence[str]) -> Self:
+        """Return the task of a model with these labels, for tasks whose metrics look at what the labels are called."""
+        return self
 
     @abstractmethod
     def decode(
@@ -111,6 +135,22 @@ class Task(ABC):
     def prepared(self, examples: list[dict[str, Any]], parameters: Parameters) -> list[dict[str, Any]]:
         """Return the examples as the encoder needs them, where parameters decide what is encoded (seeds, sizes)."""
         return examples
+
+    def completed(self, answers: Sequence[Answer], examples: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """Return the answers with what only the examples tell, e.g. the words at the places that were found."""
+        return list(answers)
+
+    def notices(self, answers: Sequence[Answer]) -> Mapping[str, str]:
+        """Return what to know about these answers, by its code, e.g. that nothing was heard in a recording."""
+        return {}
+
+    def repeatable(self, examples: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        """Return the examples so that they are answered alike every time, where chance would decide (seeds)."""
+        return examples
+
+    def gathered(self, answers: Sequence[Answer], parameters: Parameters) -> list[Answer]:
+        """Return the answers to a request as they go back, where parameters want several joined to one."""
+        return list(answers)
 
     def hub_question(self, inputs: Any) -> HubQuestion:
         """Return how inputs in the Hub's form are asked, for tasks that the Hub asks in several ways."""
@@ -182,6 +222,20 @@ class LearnableTask(Task):
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
         """Fit the calibration on a validation part; none where a task has nothing to fit."""
         return Calibration(fitted_on=len(targets))
+
+    def abstaining(
+        self,
+        calibration: Calibration,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        wanted: Abstention,
+    ) -> Calibration:
+        """Return the calibration with the right to abstain, fitted on a validation part.
+
+        A task whose answers have no confidence leaves it as it is.
+        """
+        return calibration
 
     def aligned(
         self, outputs: np.ndarray, calibration: Calibration, known: Sequence[str], labels: Sequence[str]

@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from servery.errors import TrainingError
+from servery.training.muon import Muon, matrices
 from servery.training.options import Options
 
 
@@ -24,6 +25,8 @@ def build_optimizer(network: nn.Module, options: Options) -> Optimizer:
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     if not weights:
         raise TrainingError("The network has no weight that can be trained; every one has requires_grad off.")
+    if options.optimizer == "muon":
+        return _muon(network, weights, options)
     decayed = [w for w in weights if w.dim() > 1]
     others = [w for w in weights if w.dim() <= 1]
     # Each group costs the step a pass of its own, so without decay there is but one.
@@ -39,6 +42,23 @@ def build_optimizer(network: nn.Module, options: Options) -> Optimizer:
         return SGD(groups, lr=options.learning_rate, momentum=options.momentum, fused=is_fused)
     kind = AdamW if options.optimizer == "adamw" else Adam
     return kind(groups, lr=options.learning_rate, fused=is_fused)
+
+
+def _muon(network: nn.Module, weights: list[nn.Parameter], options: Options) -> Muon:
+    hidden = matrices(network)
+    groups = (
+        ([w for w in weights if w in hidden], True, options.weight_decay),
+        ([w for w in weights if w not in hidden and w.dim() > 1], False, options.weight_decay),
+        ([w for w in weights if w.dim() <= 1], False, 0.0),
+    )
+    return Muon(
+        [
+            {"params": group, "is_matrix": is_matrix, "weight_decay": decay}
+            for group, is_matrix, decay in groups
+            if group
+        ],
+        options.learning_rate,
+    )
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 from servery.errors import DataError
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "optimizer": ("adamw", "adam", "sgd"),
+    "optimizer": ("adamw", "adam", "sgd", "muon"),
     "schedule": ("cosine", "constant"),
     "precision": ("auto", "native", "float32", "bfloat16", "float16"),
 }
@@ -33,7 +33,7 @@ class Options:
     """How to train.
 
     Attributes:
-        optimizer: "adamw", "adam" or "sgd".
+        optimizer: "adamw", "adam", "sgd", or "muon" (see `training.muon`).
         learning_rate: At the top of the schedule.
         weight_decay: Not applied to biases and norms.
         momentum: Of "sgd".

@@ -21,7 +21,7 @@ def verb(json: AsJson = False) -> None:
                 f"{field.title['en']} {field.title['zh']}",
                 ", ".join(offer.tasks),
                 ", ".join(choice.name for choice in offer.recipes),
-                ", ".join([known.name for known in offer.known_datasets] + ["sample"]),
+                ", ".join([known.name for known in offer.known_datasets] + [offer.sample_name]),
             ]
             for field in fields
             for offer in field.offers

@@ -12,7 +12,7 @@ import typer
 import servery
 from servery.cli.options import AsJson, Reference
 from servery.cli.output import print_json
-from servery.errors import StorageError
+from servery.errors import NotFoundError, StorageError
 
 
 def verb(
@@ -24,6 +24,11 @@ def verb(
     """Write a version's report as one HTML file that opens without network."""
     version = servery.Workspace.open().registry.resolve(reference)
     path = version.folder / "report.html"
+    if not path.exists():
+        raise NotFoundError(
+            f"{version.reference} was made elsewhere and has no report.",
+            hint=f"servery evaluate {version.reference} --data FILE",
+        )
     if output is not None:
         try:
             shutil.copyfile(path, output)

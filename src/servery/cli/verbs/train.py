@@ -23,6 +23,10 @@ def verb(
     deadline: Annotated[str, typer.Option(help="Stop with the best so far after 90s, 10m, 1.5h.")] = "",
     seed: Annotated[int | None, typer.Option(help="Everything random follows from it.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all cores when left out.")] = None,
+    abstention_cost: Annotated[
+        float | None, typer.Option(help="Cost of not answering against a wrong answer's 1; 1: always answer.")
+    ] = None,
+    outside: Annotated[str, typer.Option(help="The label which says that none of the others fits.")] = "",
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A hyperparameter, e.g. --set epochs=5; repeatable.")
     ] = None,
@@ -46,6 +50,8 @@ def verb(
         "deadline_seconds": seconds(deadline) if deadline else None,
         "seed": seed,
         "threads": threads,
+        "abstention_cost": abstention_cost,
+        "outside": outside,
         "kinds": pairs(kind, "--kind"),
         "roles": pairs(role, "--role"),
         "hyperparameters": {name: _value(text) for name, text in pairs(setting, "--set").items()},

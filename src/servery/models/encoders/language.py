@@ -10,6 +10,7 @@ import numpy as np
 
 from servery.errors import ArtifactError, InputError, TooLongError
 from servery.models.encoder import Batch, Encoder
+from servery.models.encoders._words import text_of
 from servery.models.language_tokenizer import LanguageTokenizer
 
 MESSAGES = "messages"
@@ -37,24 +38,28 @@ class Language(Encoder):
         self.max_tokens = max_tokens
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
-        """Return `tokens`, int64, (rows, length of the longest), and `lengths`, int64, (rows,).
+        """Return the tokens, all int64: `tokens` and `left`, (rows, length of the longest), and `lengths`, (rows,).
+
+        `left` is how many characters of the text come after a token. With `cut`, as whole data sets are read, a text
+        may be longer than the context: it is scored piece by piece.
 
         Raises:
             TooLongError: A prompt leaves no room for an answer, and `cut` is false.
-            InputError: A prompt is empty, or holds a token that is none of the model's.
+            InputError: A prompt is empty, no text, or holds a token that is none of the model's.
         """
         rows = [self._row(example, cut=cut) for example in examples]
-        tokens = np.zeros((len(rows), max(map(len, rows), default=1)), np.int64)
-        for row, numbers in zip(tokens, rows, strict=True):
-            row[: len(numbers)] = numbers
-        return {"tokens": tokens, "lengths": np.array([len(row) for row in rows], np.int64)}
+        shape = (len(rows), max((len(numbers) for numbers, _ in rows), default=1))
+        tokens, left = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for place, (numbers, after) in enumerate(rows):
+            tokens[place, : len(numbers)], left[place, : len(after)] = numbers, after
+        return {"tokens": tokens, "left": left, "lengths": np.array([len(row) for row, _ in rows], np.int64)}
 
     def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the number of tokens of each example."""
-        return [len(self._numbers(example)) for example in examples]
+        return [len(self._pieces(example)[0]) for example in examples]
 
-    def _row(self, example: Mapping[str, Any], *, cut: bool) -> list[int]:
-        numbers = self._numbers(example)
+    def _row(self, example: Mapping[str, Any], *, cut: bool) -> tuple[list[int], list[int]]:
+        numbers, left = self._pieces(example)
         if not numbers:
             raise InputError("The prompt is empty.", hint="send at least one character")
         if len(numbers) >= self.max_tokens and not cut:
@@ -63,19 +68,22 @@ class Language(Encoder):
                 f"the prompt alone has {len(numbers):,}.",
                 hint="send a shorter prompt; nothing is cut off silently",
             )
-        return numbers[: self.max_tokens - 1]
+        return numbers, left
 
-    def _numbers(self, example: Mapping[str, Any]) -> list[int]:
+    def _pieces(self, example: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+        """Return the tokens of an example, and what is left of a text after each."""
         if TOKENS in example:
-            return self._checked(example[TOKENS])
+            return self._checked(example[TOKENS]), []
         if MESSAGES in example:
             # A template writes the model's marks itself.
-            return self.tokenizer.numbers(self.tokenizer.chat.prompt(example[MESSAGES]), with_marks=False)
-        numbers = self.tokenizer.numbers(str(example[self.column]))
-        if not example[self.column] and not numbers:
+            prompt = self.tokenizer.chat.prompt(example[MESSAGES])
+            return self.tokenizer.numbers(prompt, with_marks=False), []
+        text = text_of(example, [self.column])
+        numbers, left = self.tokenizer.pieces(text)
+        if not text and not numbers:
             start = self.tokenizer.number("bos_token")
-            return [] if start is None else [start]
-        return numbers
+            return ([] if start is None else [start]), []
+        return numbers, left
 
     def _checked(self, numbers: Sequence[int]) -> list[int]:
         wrong = next((number for number in numbers if not 0 <= number < self.tokenizer.size), None)

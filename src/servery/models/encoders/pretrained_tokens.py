@@ -11,6 +11,10 @@ from tokenizers import Encoding, Tokenizer
 
 from servery.errors import ArtifactError, TooLongError
 from servery.models.encoder import Batch, Encoder
+from servery.models.encoders._words import text_of
+
+TokenRow = tuple[list[int], list[int]]
+"""The token numbers of one example, and which of its texts each belongs to."""
 
 
 class PretrainedTokens(Encoder):
@@ -39,21 +43,31 @@ class PretrainedTokens(Encoder):
         Raises:
             TooLongError: A row has more than `max_tokens` tokens, and `cut` is false.
         """
-        rows = self._rows(examples)
-        longest = max((len(row.ids) for row in rows), default=1)
+        rows = self.rows(examples, cut=cut)
+        shape = (len(rows), max((len(tokens) for tokens, _ in rows), default=1))
+        tokens, parts, is_token = (np.zeros(shape, np.int64) for _ in range(3))
+        for place, (numbers, belonging) in enumerate(rows):
+            tokens[place, : len(numbers)] = numbers
+            parts[place, : len(numbers)] = belonging
+            is_token[place, : len(numbers)] = 1
+        return {"tokens": tokens, "parts": parts, "is_token": is_token}
+
+    def rows(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> list[TokenRow]:
+        """Return the tokens of each example, at least one.
+
+        Raises:
+            TooLongError: A row has more than `max_tokens` tokens, and `cut` is false.
+        """
+        found = self._rows(examples)
+        longest = max((len(row.ids) for row in found), default=1)
         if longest > self.max_tokens and not cut:
             raise TooLongError(
                 f"A text has {longest:,} tokens; this model reads at most {self.max_tokens:,}.",
                 hint="shorten it, or ask about its parts one by one",
             )
-        shape = (len(rows), min(longest, self.max_tokens))
-        tokens, parts, is_token = (np.zeros(shape, np.int64) for _ in range(3))
-        for place, row in enumerate(rows):
-            count = min(len(row.ids), self.max_tokens)
-            tokens[place, :count] = row.ids[:count]
-            parts[place, :count] = row.type_ids[:count]
-            is_token[place, :count] = 1
-        return {"tokens": tokens, "parts": parts, "is_token": is_token}
+        most = self.max_tokens
+        # A text without a token gets padding's, so that there is something to take the mean of.
+        return [(row.ids[:most] or [0], row.type_ids[:most] or [0]) for row in found]
 
     def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the number of tokens of each example."""
@@ -61,7 +75,7 @@ class PretrainedTokens(Encoder):
 
     def _rows(self, examples: Sequence[Mapping[str, Any]]) -> list[Encoding]:
         # One by one: a whole batch at once would start a thread a core beside the model's own.
-        texts = [[str(example[name]) for name in self.columns] for example in examples]
+        texts = [[text_of(example, (name,)) for name in self.columns] for example in examples]
         return [self._tokenizer.encode(row[0], row[1] if len(row) > 1 else None) for row in texts]
 
     def state(self) -> dict[str, Any]:

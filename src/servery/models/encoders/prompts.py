@@ -1,7 +1,9 @@
-"""Prompts for models that draw one of a few things: the words pick which, the seed makes the noise."""
+"""Prompts for models that draw one of several things: the words pick which, the seed makes the noise."""
 
 from __future__ import annotations
 
+import difflib
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,70 +13,146 @@ import numpy as np
 
 from servery.errors import ArtifactError, InputError
 from servery.models.encoder import Batch, Encoder
+from servery.tasks.image_generation import GUIDANCE, HEIGHT, SEED, STEPS, WIDTH
 
 _WORD = re.compile(r"\w+")
+MOST_NAMED = 12
+"""Things that an error lists."""
+MOST_NOISE = 2**24
 
 
 class Prompts(Encoder):
-    """The one thing that a prompt names, and seeded noise for the decoder of a generative model.
+    """The one thing that a prompt names, and seeded noise for a generative model.
+
+    A thing is named by its whole name, or by the last part of it: "a wall" names "dngn/wall" where nothing else is a
+    wall. More words that fit decide between several. Where there is no prompt, not even an empty one, the seed picks.
 
     Args:
         column: Name of the column of prompts; an example may carry "seed", "width" and "height" besides.
-        things: What can be drawn, a word each, in the order of the model's classes.
-        noise_size: Numbers of noise a picture.
+        things: What can be drawn, in the order of the model's classes.
+        noise: Shape of a picture's noise; a number is that of a vector.
         width: Pixels of the model's pictures.
         height: Pixels of the model's pictures.
+        draws_in_steps: Whether "steps" and "guidance_scale" mean something to the model.
     """
 
     name = "prompts"
 
-    def __init__(self, column: str, things: Sequence[str], noise_size: int, width: int, height: int) -> None:
+    def __init__(
+        self,
+        column: str,
+        things: Sequence[str],
+        noise: int | Sequence[int],
+        width: int,
+        height: int,
+        draws_in_steps: bool = False,
+    ) -> None:
         self.column = column
         self.things = tuple(things)
-        self.noise_size = noise_size
+        self.noise = (noise,) if isinstance(noise, int) else tuple(noise)
         self.width = width
         self.height = height
+        self.draws_in_steps = draws_in_steps
+        self._places = {_words(thing): place for place, thing in reversed(list(enumerate(self.things)))}
+        self._last = [frozenset(_words(re.split(r"[/>:]", thing)[-1])) for thing in self.things]
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
-        """Return `thing`, int64, (rows,), and `noise`, standard normal float32, (rows, noise_size).
+        """Return `thing`, int64, (rows,), and `noise`, standard normal float32, (rows, *noise).
+
+        Without a seed noise is drawn afresh; of a whole data set (`cut`) it follows from the row's place.
 
         Raises:
-            InputError: A prompt names none or several of the things, or a size that the model does not draw.
+            InputError: A prompt names none or several of the things, or what is asked besides cannot be.
         """
-        things = np.array([self._thing(example) for example in examples], np.int64)
-        noise = np.stack([self._noise(example) for example in examples])
+        things, noise = np.empty(len(examples), np.int64), np.empty((len(examples), *self.noise), np.float32)
+        for row, example in enumerate(examples):
+            self._check(example)
+            seed = example.get(SEED)
+            chance = np.random.default_rng(secrets.randbits(63) if seed is None else seed)
+            noise[row] = chance.standard_normal(self.noise, dtype=np.float32)
+            things[row] = self._thing(example.get(self.column), chance)
         return {"thing": things, "noise": noise}
 
-    def _thing(self, example: Mapping[str, Any]) -> int:
-        width, height = example.get("width") or self.width, example.get("height") or self.height
+    def _thing(self, prompt: object, chance: np.random.Generator) -> int:
+        if prompt is None:
+            return int(chance.integers(len(self.things)))
+        if not isinstance(prompt, str):
+            raise InputError(
+                f"The prompt is {type(prompt).__name__}; expected a text.", param=f"/{self.column}"
+            )
+        words = _words(prompt)
+        if words in self._places:
+            return self._places[words]
+        named = self._named(frozenset(words))
+        if len(named) == 1:
+            return named[0]
+        raise InputError(
+            f"This model draws one of: {self._offered(prompt, named)}. The prompt names {self._found(named)}.",
+            hint=self._nearest(prompt),
+            param=f"/{self.column}",
+        )
+
+    def _check(self, example: Mapping[str, Any]) -> None:
+        width, height = example.get(WIDTH) or self.width, example.get(HEIGHT) or self.height
         if (width, height) != (self.width, self.height):
             raise InputError(
                 f"A picture of {width} x {height} was asked for; this model draws {self.width} x {self.height}.",
                 hint="leave the size out",
                 param="size",
             )
-        words = {word.lower() for word in _WORD.findall(str(example.get(self.column)))}
-        named = [place for place, thing in enumerate(self.things) if words & {thing, f"{thing}s"}]
-        if len(named) == 1:
-            return named[0]
-        found = " and ".join(repr(self.things[place]) for place in named) or "none of them"
-        raise InputError(
-            f"This model draws one of: {', '.join(self.things)}. The prompt names {found}.", param=self.column
-        )
+        asked = [name for name in (STEPS, GUIDANCE) if example.get(name) is not None]
+        if asked and not self.draws_in_steps:
+            raise InputError(
+                f"This model draws at once: {asked[0]} means nothing to it.",
+                hint=f"leave {asked[0]} out",
+                param=asked[0],
+            )
 
-    def _noise(self, example: Mapping[str, Any]) -> np.ndarray:
-        seed = example.get("seed")
-        generator = np.random.default_rng(secrets.randbits(63) if seed is None else seed)
-        return generator.standard_normal(self.noise_size, dtype=np.float32)
+    def _named(self, words: frozenset[str]) -> list[int]:
+        fits = [
+            (len(words & frozenset(_words(thing))), place)
+            for place, thing in enumerate(self.things)
+            if self._last[place] <= words
+        ]
+        return [place for count, place in fits if count == max(fits)[0]]
+
+    def _offered(self, prompt: str, named: Sequence[int]) -> str:
+        if len(self.things) <= MOST_NAMED:
+            return ", ".join(self.things)
+        near = [self.things[place] for place in named] or self._close(prompt)
+        shown = list(dict.fromkeys([*near, *self.things]))[:MOST_NAMED]
+        return f"{', '.join(shown)} and {len(self.things) - len(shown)} more"
+
+    def _found(self, named: Sequence[int]) -> str:
+        return " and ".join(repr(self.things[place]) for place in named[:MOST_NAMED]) or "none of them"
+
+    def _nearest(self, prompt: str) -> str | None:
+        close = self._close(prompt)
+        return f"Did you mean {close[0]!r}?" if close else None
+
+    def _close(self, prompt: str) -> list[str]:
+        """Return the things whose name, or a part of it, is spelled most like the prompt or one of its words."""
+        asked = [prompt[:200].lower(), *_words(prompt[:200])]
+        likeness = {
+            thing: max(
+                difflib.SequenceMatcher(None, one, other).ratio()
+                for one in asked
+                for other in (thing.lower(), *_words(thing))
+            )
+            for thing in self.things
+        }
+        close = sorted(likeness, key=lambda thing: -likeness[thing])
+        return [thing for thing in close if likeness[thing] > 0.6][:5]
 
     def state(self) -> dict[str, Any]:
         """Return the things and the sizes."""
         return {
             "column": self.column,
             "things": list(self.things),
-            "noise_size": self.noise_size,
+            "noise": list(self.noise),
             "width": self.width,
             "height": self.height,
+            "draws_in_steps": self.draws_in_steps,
         }
 
     @classmethod
@@ -85,10 +163,21 @@ class Prompts(Encoder):
             ArtifactError: The state is not one this encoder wrote.
         """
         try:
-            sizes = [int(state[key]) for key in ("noise_size", "width", "height")]
+            noise = [int(size) for size in state["noise"]]
+            width, height = int(state["width"]), int(state["height"])
             things = [str(thing) for thing in state["things"]]
-            if min(sizes) < 1 or not things:
-                raise ValueError(f"sizes {sizes} and {len(things)} things")
-            return cls(str(state["column"]), things, *sizes)
+            if min(width, height, *noise) < 1 or math.prod(noise) > MOST_NOISE or not things:
+                raise ValueError(f"noise {noise}, {width} x {height} pixels and {len(things)} things")
+            return cls(str(state["column"]), things, noise, width, height, bool(state["draws_in_steps"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"The state of the encoder 'prompts' is torn: {error!r}.") from error
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of a text in lower case, without the s of a plural.
+
+    >>> _words("mon/statues"), _words("A circle, please")
+    (('mon', 'statue'), ('a', 'circle', 'please'))
+    """
+    words = (word.lower() for part in _WORD.findall(text) for word in part.split("_"))
+    return tuple(word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words if word)

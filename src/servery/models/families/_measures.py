@@ -36,8 +36,10 @@ def mean_tokens(dataset: Dataset, most: int) -> float:
 
 
 def label_count_of(dataset: Dataset) -> int:
-    """Return the number of distinct labels of the target, at least 2."""
+    """Return the number of distinct labels of the target, at least 2; 1 where it is a number."""
     target = dataset.target
+    if target.kind is Kind.NUMBER:
+        return 1
     cells = [cell for cell in dataset[target.name] if cell is not None]
     if target.kind is Kind.LABELS:
         return max(len({label for cell in cells for label in cell}), 2)

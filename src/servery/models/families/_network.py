@@ -16,9 +16,10 @@ from servery.models.encoder import Encoder
 from servery.models.families._assembly import LABEL_TASKS, assemble, say_left_out
 from servery.models.families._examples import EncodedExamples
 from servery.models.families._objective import LabelObjective
-from servery.models.recipe import Cost, Made, Recipe, Work
+from servery.models.recipe import Cost, Made, Objective, Recipe, Work
+from servery.models.runtime import Runtime
 from servery.models.runtimes.torch_network import TorchNetwork
-from servery.nn.network import build_network
+from servery.nn.network import Network, build_network
 
 MULTIPLICATIONS_PER_SECOND = 15e9
 """Of one thread in training, measured with small matrices on one core; large ones are quicker."""
@@ -86,6 +87,8 @@ class NetworkRecipe(Recipe):
     smallest_batch: ClassVar[int] = 16
     rows_per_batch_row: ClassVar[int] = 50
     """Training rows for each row of a batch, until the largest batch is reached."""
+    multiplications_per_second: ClassVar[float] = MULTIPLICATIONS_PER_SECOND
+    """Of one thread in training."""
 
     @abstractmethod
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:
@@ -118,6 +121,21 @@ class NetworkRecipe(Recipe):
     def size(self, dataset: Dataset, hyperparameters: Mapping[str, Any]) -> NetworkSize:
         """Estimate how large the network will be."""
 
+    def objective(
+        self,
+        work: Work,
+        targets: np.ndarray,
+        validation: EncodedExamples,
+        labels: int,
+        hyperparameters: Mapping[str, Any],
+    ) -> Objective:
+        """Return what is minimised and watched; a task whose answers are no labels has its own."""
+        return LabelObjective(work.task, targets, validation, labels, hyperparameters)
+
+    def initialise(self, work: Work, network: Network, train: EncodedExamples) -> None:
+        """Give the network better first weights than random ones, where a recipe has them."""
+        return
+
     def make(self, work: Work) -> Made:
         """Encode, build, train."""
         columns, labels = self.columns(work.train), work.task.labels_of(work.train)
@@ -137,18 +155,22 @@ class NetworkRecipe(Recipe):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(work.seed)
             network = build_network(self.network, arguments)
+        self.initialise(work, network, train)
         hyperparameters = {**work.hyperparameters, **self.sizes(len(train), work.hyperparameters)}
         work.progress.say(
             "Network",
             f"{network.parameter_count():,} weights; {hyperparameters['epochs']} epochs at most, "
             f"batches of {hyperparameters['batch_size']}",
         )
-        objective = LabelObjective(work.task, targets, validation, len(labels), hyperparameters)
+        objective = self.objective(work, targets, validation, len(labels), hyperparameters)
         learned = work.loop.fit(network, train, objective, hyperparameters)
-        predictor = assemble(
-            work, self.name, columns, labels, encoder, TorchNetwork(network), "torch, as it was trained"
-        )
+        runtime = self.runtime(network, encoder)
+        predictor = assemble(work, self.name, columns, labels, encoder, runtime, "torch, as it was trained")
         return Made(predictor, learned.history, learned.stopped)
+
+    def runtime(self, network: Network, encoder: Encoder) -> Runtime:
+        """Return the trained network as something that answers."""
+        return TorchNetwork(network)
 
     def sizes(self, rows: int, hyperparameters: Mapping[str, Any]) -> dict[str, int]:
         """Return batch size, epochs and patience, chosen from the rows where they are 0."""
@@ -161,14 +183,19 @@ class NetworkRecipe(Recipe):
         patience = int(hyperparameters["patience"]) or max(2, epochs // PATIENCE_SHARE)
         return {"batch_size": batch_size, "epochs": epochs, "patience": patience}
 
+    def rows_of_epoch(self, rows: int, hyperparameters: Mapping[str, Any]) -> int:
+        """Return how many rows an epoch has; more than the data set where it takes each several times."""
+        return rows
+
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the multiplications of a row, the rows and the steps."""
-        size, sizes = self.size(dataset, hyperparameters), self.sizes(len(dataset), hyperparameters)
-        seen = len(dataset) * sizes["epochs"]
+        rows = self.rows_of_epoch(len(dataset), hyperparameters)
+        size, sizes = self.size(dataset, hyperparameters), self.sizes(rows, hyperparameters)
+        seen = rows * sizes["epochs"]
         steps = seen / sizes["batch_size"]
-        speed = MULTIPLICATIONS_PER_SECOND * threads**0.7
+        speed = self.multiplications_per_second * threads**0.7
         a_step = SECONDS_PER_STEP + size.weights * SECONDS_PER_WEIGHT
         seconds = TRAINING_PASSES * size.multiplications * seen / speed + a_step * steps
         memory = BASE_BYTES + BYTES_PER_WEIGHT * size.weights + size.example_bytes * len(dataset)
-        reason = f"{len(dataset):,} rows x {sizes['epochs']} epochs, {size.reason}"
+        reason = f"{rows:,} rows x {sizes['epochs']} epochs, {size.reason}"
         return Cost(2.0 + seconds, int(memory), reason)

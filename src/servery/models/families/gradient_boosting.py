@@ -81,14 +81,14 @@ class GradientBoosting(Recipe):
             work.task.encode_targets(work.validation, labels),
         )
         places = range(len(encoder.numbers), x.shape[1])
-        boosting = _Boosting(work, len(labels), list(places))
+        boosting = Boosting(work, len(labels), list(places))
         groups = boosting.grow(x, targets, held_out)
         runtime = LightGbm(groups, boosting.layout(targets), work.budget.threads)
         predictor = assemble(work, self.name, columns, labels, encoder, runtime, "LightGBM needs no torch")
         return Made(predictor, tuple(boosting.history), "deadline" if boosting.is_late else "early stopping")
 
 
-class _Boosting:
+class Boosting:
     """The runs of one training: a bag each, and for several labels a row a run each."""
 
     def __init__(self, work: Work, label_count: int, category_places: Sequence[int]) -> None:
@@ -110,15 +110,15 @@ class _Boosting:
     ) -> list[list[lightgbm.Booster]]:
         """Return the boosters: one group, or one a label where a row carries several."""
         if targets.ndim == 1:
-            return [self._bags(x, targets, held_out, 0, 1)]
+            return [self.bags(x, targets, held_out, 0, 1)]
         columns = [np.ascontiguousarray(column) for column in targets.T]
         held_out_columns = [np.ascontiguousarray(column) for column in held_out[1].T]
         return [
-            self._bags(x, column, (held_out[0], held_out_columns[label]), label, len(columns))
+            self.bags(x, column, (held_out[0], held_out_columns[label]), label, len(columns))
             for label, column in enumerate(columns)
         ]
 
-    def _bags(
+    def bags(
         self,
         x: np.ndarray,
         targets: np.ndarray,
@@ -126,12 +126,13 @@ class _Boosting:
         group: int,
         groups: int,
     ) -> list[lightgbm.Booster]:
+        """Return the boosters of one group; each stopped by rows it did not learn from."""
         bags = max(int(self.work.hyperparameters["bags"]), 1)
         runs = groups * bags
         if bags == 1:
             return [self._run(x, targets, *held_out, group, runs)]
         # Each bag stops by its own fold, so that the validation part stays unseen for the calibration.
-        folds = _stratified_folds(targets, bags, self.work.seed)
+        folds = stratified_folds(targets, bags, self.work.seed)
         boosters = []
         for bag in range(bags):
             kept, out = folds != bag, folds == bag
@@ -172,10 +173,8 @@ class _Boosting:
 
     def _parameters(self, rows: int, targets: np.ndarray, number: int) -> dict[str, Any]:
         settings = self.work.hyperparameters
-        is_multiclass = self.label_count > 2 and np.issubdtype(targets.dtype, np.integer)
-        classes = {"objective": "multiclass", "num_class": self.label_count}
         return {
-            **(classes if is_multiclass else {"objective": "binary"}),
+            **self._objective(targets),
             "learning_rate": settings["learning_rate"],
             "num_leaves": settings["num_leaves"],
             "min_data_in_leaf": settings["min_rows_in_leaf"] or int(np.clip(rows // 100, 2, 100)),
@@ -192,8 +191,15 @@ class _Boosting:
             "verbosity": -1,
         }
 
+    def _objective(self, targets: np.ndarray) -> dict[str, Any]:
+        if not self.label_count:
+            return {"objective": "regression"}
+        if self.label_count > 2 and np.issubdtype(targets.dtype, np.integer):
+            return {"objective": "multiclass", "num_class": self.label_count}
+        return {"objective": "binary"}
+
     def _weights(self, targets: np.ndarray) -> np.ndarray | None:
-        if self.work.hyperparameters["class_weights"] != "balanced":
+        if self.work.hyperparameters.get("class_weights") != "balanced":
             return None
         places = targets.astype(np.int64)
         counts = np.bincount(places)
@@ -226,7 +232,8 @@ class _Best:
             self.iteration, self.loss = iteration, loss
 
 
-def _stratified_folds(targets: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def stratified_folds(targets: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Return each row's fold, the targets spread evenly over the folds, int64, (rows,)."""
     shuffled = np.random.default_rng(seed).permutation(len(targets))
     numbers = np.empty(len(targets), np.int64)
     numbers[shuffled[np.argsort(targets[shuffled], kind="stable")]] = np.arange(len(targets)) % folds

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from servery.errors import ArtifactError, ServeryError, TooLongError
+from servery.errors import ArtifactError, ServeryError
 from servery.models.encoder import Batch
 from servery.models.growing import GrowingRuntime, Growth
 from servery.models.language_config import (
@@ -23,12 +23,12 @@ from servery.models.language_config import (
     written_config,
 )
 from servery.models.language_tokenizer import LanguageTokenizer
-from servery.models.text_growth import TextGrowth
+from servery.models.text_growth import TextGrowth, grown, most_tokens
+from servery.models.text_scoring import scored
 from servery.nn.key_value_pages import PAGE_TOKENS
 from servery.nn.network import build_network
 from servery.nn.networks.causal_decoder import CausalDecoder
 from servery.nn.steadiness import least_steady_rows
-from servery.tasks.generated_text import DEFAULT_TOKENS, TextGenerationParameters
 from servery.tasks.growing import Piece
 from servery.tasks.task import Parameters
 
@@ -73,11 +73,18 @@ class CausalLanguage(GrowingRuntime):
         return self._pages.pages_in_use
 
     def run(self, batch: Batch) -> np.ndarray:
-        """Return the logits of what follows each text, float32, (rows, vocabulary)."""
+        """Return the log of each token's chance, see `scored`: objects, (rows,), each float32, (tokens, 2)."""
+        size = self.network.lm_head.out_features
+        return scored(batch, self.logits, size, self.network.context_tokens)
+
+    def logits(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the logits of what follows each token, float32, (rows, length, vocabulary).
+
+        Args:
+            tokens: int64, (rows, length).
+        """
         with torch.inference_mode():
-            logits = self.network(torch.from_numpy(batch["tokens"]))
-            ends = torch.from_numpy(batch["lengths"]) - 1
-            return logits[torch.arange(len(ends)), ends].numpy()  # type: ignore[no-any-return]
+            return self.network(torch.from_numpy(tokens)).numpy()  # type: ignore[no-any-return]
 
     def begin(self, batch: Batch, parameters: Parameters) -> TextGrowth:
         """Return a text that is about to grow.
@@ -85,20 +92,11 @@ class CausalLanguage(GrowingRuntime):
         Raises:
             TooLongError: The context has no room for as many tokens as are asked for.
         """
-        assert isinstance(parameters, TextGenerationParameters)
         prompt = batch["tokens"][0, : batch["lengths"][0]].tolist()
-        room = self.network.context_tokens - len(prompt)
-        most = parameters.max_tokens
-        if most is not None and most > room:
-            raise TooLongError(
-                f"This model's maximum context length is {self.network.context_tokens:,} tokens; the prompt has "
-                f"{len(prompt):,} and the answer may have {most:,}, together {len(prompt) + most:,}.",
-                hint=f"ask for at most {room:,} tokens, or send a shorter prompt",
-                param="/max_tokens",
-            )
-        most = min(DEFAULT_TOKENS, room) if most is None else most
-        token_bytes = self._pages.token_bytes
-        return TextGrowth(prompt, parameters, most, self.tokenizer, self.end_tokens, token_bytes)
+        asked, most = most_tokens(parameters, len(prompt), self.network.context_tokens)
+        return TextGrowth(
+            prompt, asked, most, self.tokenizer, self.end_tokens, token_bytes=self._pages.token_bytes
+        )
 
     def step(self, growths: Sequence[Growth]) -> list[Result]:
         """Add a token to each text whose prompt is read, and read on in the others, the first ones first."""
@@ -123,7 +121,7 @@ class CausalLanguage(GrowingRuntime):
         for place, count in read.items():
             texts[place].read += count
             if not texts[place].unread:
-                results[place] = _grown(texts[place], logits[place])
+                results[place] = grown(texts[place], logits[place])
         return results
 
     def end(self, growths: Sequence[Growth]) -> None:
@@ -207,13 +205,6 @@ def _chunks(texts: Sequence[TextGrowth]) -> Iterator[tuple[int, int]]:
             count = min(text.unread, CHUNK_TOKENS)
             room -= count
             yield place, count
-
-
-def _grown(text: TextGrowth, logits: np.ndarray) -> Result:
-    try:
-        return text.grow(logits)
-    except ServeryError as error:
-        return error
 
 
 def _text(growth: Growth) -> TextGrowth:

@@ -13,7 +13,7 @@ from servery.errors import ArtifactError
 from servery.models.encoder import Batch
 from servery.models.runtime import Runtime
 
-LAYOUTS = ("binary", "multiclass", "labels")
+LAYOUTS = ("binary", "multiclass", "labels", "numbers")
 
 
 class LightGbm(Runtime):
@@ -23,9 +23,10 @@ class LightGbm(Runtime):
         "binary": one score z a booster; the logits are -z/2 and z/2, whose softmax is the sigmoid of z.
         "multiclass": one score a label and booster.
         "labels": a booster for each label, one after the other.
+        "numbers": the first group's score is the number, the second's the logarithm of how unsure it is.
 
     Args:
-        groups: Boosters; those of one group are averaged. One group, or one a label for "labels".
+        groups: Boosters; those of one group are averaged. One group, or one a label for "labels", one or two for "numbers".
         layout: How scores become logits.
         threads: Threads one `run` may use.
     """
@@ -51,6 +52,8 @@ class LightGbm(Runtime):
             return np.stack([-half, half], axis=1).astype(np.float32)
         if self.layout == "labels":
             return np.stack(scores, axis=1).astype(np.float32)
+        if self.layout == "numbers":
+            return np.stack([scores[0], *map(np.exp, scores[1:])], axis=1).astype(np.float32)
         return np.asarray(scores[0], np.float32)
 
     def save(self, folder: Path) -> None:

@@ -27,17 +27,8 @@ class Onnx(Runtime):
     name = "onnx"
 
     def __init__(self, model: bytes, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = QUIET
-        # The arena keeps the memory of the largest batch ever seen; a server of many models cannot afford that.
-        options.enable_cpu_mem_arena = False
-        options.enable_mem_pattern = False
-        # Waiting threads that spin take the cores from the other models.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._model = model
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = session_of(model, threads)
         self._inputs = [entry.name for entry in self._session.get_inputs()]
 
     def run(self, batch: Batch) -> np.ndarray:
@@ -60,6 +51,25 @@ class Onnx(Runtime):
             return cls((folder / FILE).read_bytes(), threads)
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
             raise ArtifactError(f"The ONNX model in {folder.name} cannot be read: {error}.") from error
+
+
+def session_of(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Return a session on the CPU that is a good neighbour to other models.
+
+    Args:
+        model: A serialized ONNX model.
+        threads: Threads one run may use.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = QUIET
+    # The arena keeps the memory of the largest batch ever seen; a server of many models cannot afford that.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    # Waiting threads that spin take the cores from the other models.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 RUNTIME = Onnx

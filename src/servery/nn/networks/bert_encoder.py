@@ -100,13 +100,24 @@ class BertEncoder(Network):
             parts: int64, (rows, length), which text a token belongs to.
             is_token: int64, (rows, length), 0 at padding.
         """
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        vectors = self.norm(self.words(tokens) + self.places(places) + self.parts(parts))
-        for block in self.blocks:
-            vectors = block(vectors, is_token > 0)
+        vectors = self.layers(tokens, parts, is_token)[-1]
         weights = is_token.unsqueeze(2).to(vectors.dtype)  # (rows, length, 1)
         count = weights.sum(dim=1)
         return torch.cat([count, self._pooled(vectors, weights, count)], dim=1)
+
+    def layers(self, tokens: Tensor, parts: Tensor, is_token: Tensor) -> list[Tensor]:
+        """Return the vectors of the tokens before the first block and after each, each (rows, length, size).
+
+        Args:
+            tokens: As of `forward`.
+            parts: As of `forward`.
+            is_token: As of `forward`.
+        """
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        found = [self.norm(self.words(tokens) + self.places(places) + self.parts(parts))]
+        for block in self.blocks:
+            found.append(block(found[-1], is_token > 0))
+        return found
 
     def _pooled(self, vectors: Tensor, weights: Tensor, count: Tensor) -> Tensor:
         if self.pooling == "mean":

@@ -23,6 +23,8 @@ class TableMlp(Network):
         hidden_sizes: Widths of the hidden layers.
         labels: Number of labels.
         dropout: Share of hidden numbers left out in training.
+        output_scale: What the outputs are multiplied by; the standard deviation of the numbers to be learned.
+        output_mean: What is added then; their mean.
     """
 
     name = "table_mlp"
@@ -36,8 +38,11 @@ class TableMlp(Network):
         hidden_sizes: Sequence[int],
         labels: int,
         dropout: float,
+        output_scale: float = 1.0,
+        output_mean: float = 0.0,
     ) -> None:
         super().__init__()
+        self.output_scale, self.output_mean = output_scale, output_mean
         self.embeddings = CategoryEmbeddings(category_counts, largest_embedding) if category_counts else None
         layers: list[nn.Module] = []
         size = numbers + (self.embeddings.size if self.embeddings else 0)
@@ -53,6 +58,10 @@ class TableMlp(Network):
             numbers: float32, (rows, number columns).
             categories: int64, (rows, category columns).
         """
-        if self.embeddings is None:
-            return self.layers(numbers)  # type: ignore[no-any-return]
-        return self.layers(torch.cat([numbers, self.embeddings(categories)], dim=1))  # type: ignore[no-any-return]
+        known = numbers
+        if self.embeddings is not None:
+            known = torch.cat([numbers, self.embeddings(categories)], dim=1)
+        outputs: Tensor = self.layers(known)
+        if self.output_scale == 1.0 and self.output_mean == 0.0:
+            return outputs
+        return outputs * self.output_scale + self.output_mean

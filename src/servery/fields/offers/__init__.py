@@ -1,0 +1,1 @@
+"""Questions with long samples, one file each; the field files import them."""
