@@ -13,6 +13,7 @@ from servery.data.dataset import Dataset
 from servery.data.duplicates import Duplicates, find_duplicates, repeats
 from servery.data.finding import SEVERITIES, Finding, counted, first_lines, in_lines, percent
 from servery.data.leaks import find_leaks
+from servery.data.number_leaks import find_number_leaks
 
 __all__ = ["Finding", "check"]
 
@@ -32,7 +33,7 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
         findings += [*_copies(dataset, duplicates), *_copies_across_parts(dataset, duplicates)]
         findings += _conflicts(dataset, duplicates) if has_target else []
     if has_target:
-        findings += [*_classes(dataset), *check_boxes(dataset), *find_leaks(dataset)]
+        findings += [*_classes(dataset), *check_boxes(dataset), *find_leaks(dataset), *find_number_leaks(dataset)]
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 

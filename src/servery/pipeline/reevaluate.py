@@ -6,6 +6,7 @@ from typing import Any
 
 from servery.data.checks import check
 from servery.data.dataset import Dataset
+from servery.data.split_leaks import find_split_leaks
 from servery.errors import DataError
 from servery.evaluation import cross_validation
 from servery.evaluation import evaluate as evaluation_of
@@ -61,7 +62,7 @@ def evaluate(
         test = parts.test
     progress.say("Evaluate", f"{version.reference} on {len(test):,} rows of {dataset.source.name}")
     facts = facts_of(plan, field, dataset, parts)
-    findings = check(dataset)
+    findings = (*check(dataset), *find_split_leaks(parts))
     return evaluation_of.evaluate(
         predictor, test, parts.train, findings=findings, facts=facts, seed=plan.seed
     ), facts

@@ -13,6 +13,7 @@ import numpy as np
 
 from servery.data.checks import Finding, check
 from servery.data.dataset import Dataset
+from servery.data.split_leaks import find_split_leaks
 from servery.data.splits import Split, split
 from servery.evaluation.evaluate import Evaluation, evaluate
 from servery.fields._field import find_field
@@ -80,6 +81,7 @@ def train(
     asked, plan = plan, complete(plan, field, dataset, threads)
     findings = check(dataset)
     parts = parts_of(dataset, plan)
+    findings = (*findings, *find_split_leaks(parts))
     _say_data(progress, dataset, findings, parts, plan)
     progress.say("Recipe", plan.recipe if asked.recipe else plan.reason)
 
