@@ -74,6 +74,7 @@ class Field:
         summary: One sentence by language: what question it answers.
         offers: The questions it answers, the first is asked where nobody says otherwise; starters learn it.
         limits_of_use: What its models must not be used for.
+        notice: One sentence that goes with every answer of its models; empty for none.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Field:
     summary: Mapping[str, str]
     offers: tuple[Offer, ...]
     limits_of_use: str
+    notice: str = ""
 
     @property
     def tasks(self) -> tuple[str, ...]:

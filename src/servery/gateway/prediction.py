@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from servery.errors import InputError, UnsupportedMediaError
 from servery.gateway.growing import Wanted, grow_whole
 from servery.gateway.message import Request, milliseconds
@@ -51,8 +53,11 @@ class Predicted:
     def warnings(self) -> list[Notice]:
         """What to know about the answers."""
         told = dict(self.replica.task.notices(self.answered.answers))
-        if self.replica.version.lineage.get("is_sample"):
+        lineage = self.replica.version.lineage
+        if lineage.get("is_sample"):
             told["sample_data"] = "This model learned from generated sample data; do not rely on it."
+        if lineage.get("notice"):
+            told["limits_of_use"] = str(lineage["notice"])
         return [Notice(code, message) for code, message in told.items()]
 
 
@@ -92,10 +97,10 @@ async def ask(
         CancelledError: The client went away.
     """
     deadline = request.deadline()
-    predicted = await request.within(deadline, _ask(request, protocol, reference, read, deadline))
-    request.timings["queue"] = milliseconds(predicted.answered.queue_seconds)
-    request.timings["compute"] = milliseconds(predicted.answered.compute_seconds)
-    return predicted
+    found = await request.within(deadline, _ask(request, protocol, reference, read, deadline))
+    request.timings["queue"] = milliseconds(found.answered.queue_seconds)
+    request.timings["compute"] = milliseconds(found.answered.compute_seconds)
+    return found
 
 
 async def _ask(
@@ -115,7 +120,7 @@ async def _ask(
         asked = await read(replica)
         if replica.grower is not None:
             wanted = [Wanted(example, asked.parameters) for example in asked.examples]
-            return Predicted(asked, (await grow_whole(request, replica, wanted, deadline)).answered, replica)
+            return predicted(asked, (await grow_whole(request, replica, wanted, deadline)).answered, replica)
         reservation = await request.reserve(replica, replica.task.most_units(asked.examples))
         try:
             answered = await replica.answer(asked.examples, asked.parameters, deadline, owner, weight)
@@ -127,7 +132,13 @@ async def _ask(
         measures = request.measures
         measures.queue_seconds, measures.compute_seconds = answered.queue_seconds, answered.compute_seconds
         measures.batch_rows, measures.unit, measures.units = answered.batch_rows, replica.task.unit, units
-        return Predicted(asked, answered, replica)
+        return predicted(asked, answered, replica)
+
+
+def predicted(asked: Asked, answered: Answered, replica: Replica) -> Predicted:
+    """Return the answers as they go back; see `Task.gathered`."""
+    gathered = replica.task.gathered(answered.answers, asked.parameters)
+    return Predicted(asked, msgspec.structs.replace(answered, answers=gathered), replica)
 
 
 def content_type_of(request: Request) -> str:

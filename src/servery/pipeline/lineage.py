@@ -23,6 +23,7 @@ def facts_of(plan: Plan, field: Field, dataset: Dataset, parts: Split) -> dict[s
         "field": field.name,
         "field_title": dict(field.title),
         "limits_of_use": field.limits_of_use,
+        "notice": field.notice,
         "is_sample": dataset.source.is_sample,
         "split": {
             "policy": parts.policy,
@@ -51,6 +52,7 @@ def manifest_facts(
         "metrics": evaluation.summary(),
         "lineage": {
             **facts["lineage"],
+            **({"notice": facts["notice"]} if facts["notice"] else {}),
             "environment": facts["environment"],
             "training_seconds": round(seconds, 2),
             "is_trustworthy": evaluation.is_trustworthy,
