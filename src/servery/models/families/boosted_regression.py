@@ -21,6 +21,8 @@ from servery.models.recipe import Cost, Made, Work
 from servery.models.runtimes.lightgbm import LightGbm
 
 TYPICAL_ROUNDS = 400
+MOST_STEPS = 20
+"""Whole numbers of no more different values are marks on a scale, not counts."""
 LEAST_SHARE = 0.05
 """Of the mean error: the least that a row counts as unsure, so that a lucky row promises no miracle."""
 
@@ -32,7 +34,7 @@ class BoostedRegression(GradientBoosting):
     summary = (
         "Boosted regression trees (Friedman 2001; LightGBM: Ke et al. 2017), averaged over several choices of rows, "
         "and a second set that learns their errors out of fold, for intervals as wide as the row is hard "
-        "(Lei et al. 2018, section 5.2)."
+        "(Lei et al. 2018, section 5.2). Counts are learned as their logarithm, by the Poisson likelihood."
     )
     tasks = frozenset({"regression"})
     defaults = {
@@ -63,16 +65,24 @@ class BoostedRegression(GradientBoosting):
         x, targets = encoder.encode(examples)["x"], work.task.encode_targets(work.train, ())
         held_out_x = encoder.encode(list(work.validation.examples()))["x"]
         held_out = (held_out_x, work.task.encode_targets(work.validation, ()))
-        boosting = Boosting(work, 0, list(range(len(encoder.numbers), x.shape[1])))
+        layout, objective = ("counts", "poisson") if _are_counts(targets) else ("numbers", "regression")
+        boosting = Boosting(work, 0, list(range(len(encoder.numbers), x.shape[1])), objective)
         values = boosting.bags(x, targets, held_out, 0, 2)
         groups = [values]
         if len(values) > 1:
             errors = _log_errors(values, x, targets, work.seed)
             held_out_errors = _logarithms(np.abs(_mean(values, held_out_x) - held_out[1]))
+            boosting.objective = "regression"
             groups.append(boosting.bags(x, errors, (held_out_x, held_out_errors), 1, 2))
-        runtime = LightGbm(groups, "numbers", work.budget.threads)
+        runtime = LightGbm(groups, layout, work.budget.threads)
         predictor = assemble(work, self.name, columns, (), encoder, runtime, "LightGBM needs no torch")
         return Made(predictor, tuple(boosting.history), "deadline" if boosting.is_late else "early stopping")
+
+
+def _are_counts(targets: np.ndarray) -> bool:
+    """Return whether the numbers count something: whole, not negative, and many different ones."""
+    is_whole = bool((targets >= 0).all() and (targets == np.round(targets)).all())
+    return is_whole and len(np.unique(targets)) > MOST_STEPS
 
 
 def _log_errors(bags: list[lightgbm.Booster], x: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:

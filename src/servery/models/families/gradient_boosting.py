@@ -91,9 +91,12 @@ class GradientBoosting(Recipe):
 class Boosting:
     """The runs of one training: a bag each, and for several labels a row a run each."""
 
-    def __init__(self, work: Work, label_count: int, category_places: Sequence[int]) -> None:
+    def __init__(
+        self, work: Work, label_count: int, category_places: Sequence[int], objective: str = "regression"
+    ) -> None:
         self.work = work
         self.label_count = label_count
+        self.objective = objective
         self.category_places = list(category_places)
         self.history: list[Mapping[str, float]] = []
         self.is_late = False
@@ -193,7 +196,7 @@ class Boosting:
 
     def _objective(self, targets: np.ndarray) -> dict[str, Any]:
         if not self.label_count:
-            return {"objective": "regression"}
+            return {"objective": self.objective}
         if self.label_count > 2 and np.issubdtype(targets.dtype, np.integer):
             return {"objective": "multiclass", "num_class": self.label_count}
         return {"objective": "binary"}

@@ -13,7 +13,7 @@ from servery.errors import ArtifactError
 from servery.models.encoder import Batch
 from servery.models.runtime import Runtime
 
-LAYOUTS = ("binary", "multiclass", "labels", "numbers")
+LAYOUTS = ("binary", "multiclass", "labels", "numbers", "counts")
 
 
 class LightGbm(Runtime):
@@ -24,9 +24,10 @@ class LightGbm(Runtime):
         "multiclass": one score a label and booster.
         "labels": a booster for each label, one after the other.
         "numbers": the first group's score is the number, the second's the logarithm of how unsure it is.
+        "counts": the same, but the first group's score too is a logarithm.
 
     Args:
-        groups: Boosters; those of one group are averaged. One group, or one a label for "labels", one or two for "numbers".
+        groups: Boosters; those of one group are averaged. One group, or one a label for "labels", one or two for "numbers" and "counts".
         layout: How scores become logits.
         threads: Threads one `run` may use.
     """
@@ -52,8 +53,9 @@ class LightGbm(Runtime):
             return np.stack([-half, half], axis=1).astype(np.float32)
         if self.layout == "labels":
             return np.stack(scores, axis=1).astype(np.float32)
-        if self.layout == "numbers":
-            return np.stack([scores[0], *map(np.exp, scores[1:])], axis=1).astype(np.float32)
+        if self.layout in ("numbers", "counts"):
+            value = scores[0] if self.layout == "numbers" else np.exp(scores[0])
+            return np.stack([value, *map(np.exp, scores[1:])], axis=1).astype(np.float32)
         return np.asarray(scores[0], np.float32)
 
     def save(self, folder: Path) -> None:
