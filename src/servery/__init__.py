@@ -24,6 +24,7 @@ _FACE = {
     "all_fields": "servery.fields._field",
     "answer_line": "servery.pipeline.ask",
     "ask": "servery.pipeline.ask",
+    "build_graph": "servery.pipeline.graph.face",
     "check_data": "servery.pipeline.inspect_data",
     "checked_limits": "servery.gateway.access",
     "checked_scopes": "servery.gateway.access",
@@ -35,11 +36,13 @@ _FACE = {
     "evaluate": "servery.pipeline.reevaluate",
     "explain": "servery.pipeline.ask",
     "explanation_lines": "servery.pipeline.ask",
+    "export_graph": "servery.pipeline.graph.face",
     "is_serving": "servery.pipeline.ask",
     "load": "servery.pipeline.local",
     "missing_starters": "servery.pipeline.starters",
     "predict_file": "servery.pipeline.batch",
     "predict_to_file": "servery.pipeline.batch",
+    "query_graph": "servery.pipeline.graph.face",
     "read_usage": "servery.registry.usage",
     "serve": "servery.console.server",
     "train": "servery.pipeline.train",
@@ -83,6 +86,9 @@ if TYPE_CHECKING:
     from servery.pipeline.coco import write_coco_results as write_coco_results
     from servery.pipeline.deploy import deploy as deploy
     from servery.pipeline.diagnosis import diagnose as diagnose
+    from servery.pipeline.graph.face import build_graph as build_graph
+    from servery.pipeline.graph.face import export_graph as export_graph
+    from servery.pipeline.graph.face import query_graph as query_graph
     from servery.pipeline.inspect_data import check_data as check_data
     from servery.pipeline.local import Model as Model
     from servery.pipeline.local import load as load

@@ -1,4 +1,4 @@
-"""Files of tagged texts: rows of spans, of tokens and tags, CoNLL; rows that cannot be are set aside with their line."""
+"""Files of tagged texts: rows of spans, of tokens and tags, CoNLL; rows that cannot be are set aside."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_a_conll_file_is_read_sentence_by_sentence(tmp_path):
 
 
 def test_a_conll_line_without_a_tag_is_named(tmp_path):
-    with pytest.raises(DataError, match="Line 2 of news.bio has a token without a tag: 'sings'"):
+    with pytest.raises(DataError, match=r"Line 2 of news\.bio has a token without a tag: 'sings'"):
         read_spans(written(tmp_path, "news.bio", ["Ann B-person", "sings"]))
 
 

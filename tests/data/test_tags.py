@@ -26,7 +26,8 @@ def test_tags_are_read_as_conlleval_reads_them(tags, expected):
 
 
 def test_spans_point_at_the_words_of_the_text():
-    tokens, tags = "I saw Rick and Morty 😂 !".split(), "O O B-w I-w I-w O O".split()
+    tokens = ["I", "saw", "Rick", "and", "Morty", "😂", "!"]
+    tags = ["O", "O", "B-w", "I-w", "I-w", "O", "O"]
     text, spans = text_with_spans(tokens, tags)
     assert text == "I saw Rick and Morty 😂 !"
     assert [text[span["start"] : span["end"]] for span in spans] == ["Rick and Morty"]

@@ -16,6 +16,7 @@ from servery.models.runtimes.torch_network import TorchNetwork
 from servery.optimize.export import TOLERANCE, export_to_onnx
 from servery.tasks.label_task import LabelTask
 from servery.tasks.task import find_task
+from servery.tasks.written import texts_of
 
 RECIPES = all_recipes()
 CASES = [
@@ -27,8 +28,19 @@ NETWORKS = [
     pytest.param(recipe, id=f"{recipe.form}-{recipe.name}")
     for recipe in RECIPES
     if "learning_rate" in recipe.defaults and recipe.name != "gradient-boosting"
+    if "translation" not in recipe.tasks  # two exports each: tests/optimize/test_export_writing.py
+    if "link-prediction" not in recipe.tasks  # served from numpy
+    if "text-generation" not in recipe.tasks  # a state or keys and values are carried from token to token
+    if recipe.name not in ("diffusion", "flow-matching")  # within a sampler: tests/models/runtimes/test_sampler.py
 ]
-WRONG: dict[Kind, Any] = {Kind.TEXT: 7, Kind.IMAGE: b"no picture", Kind.NUMBER: "many", Kind.CATEGORY: 3}
+WRONG: dict[Kind, Any] = {
+    Kind.TEXT: 7,
+    Kind.IMAGE: b"no picture",
+    Kind.AUDIO: b"no recording",
+    Kind.NUMBER: "many",
+    Kind.CATEGORY: 3,
+    Kind.MARKED_TEXT: 7,
+}
 
 
 def weights_of(made: Made, folder: Path) -> dict[str, bytes]:
@@ -85,7 +97,7 @@ def test_it_learns_two_dozen_rows_by_heart(
     targets = predictor.task.encode_targets(rows, predictor.signature.labels)
     outputs = predictor.outputs(list(rows.examples()))
     metrics = predictor.task.measure(targets, outputs, predictor.task.calibrate(targets, outputs))
-    metric, least = by_heart[task]
+    metric, least = by_heart.get(f"{task}/{recipe.name}", by_heart[task])
     assert metrics[metric] >= least
 
 
@@ -135,7 +147,10 @@ def test_it_answers_the_same_after_saving_and_loading(
     examples = list(field_sample(recipe.form, task).take(np.arange(300, 320)).examples())
     assert loaded.signature == predictor.signature
     assert all(map(np.array_equal, loaded.outputs(examples), predictor.outputs(examples)))
-    assert loaded.predict(examples) == predictor.predict(examples)
+    asked = predictor.task.parameters
+    wishes = {"seed": 1, "max_tokens": 16}
+    seeded = asked(**{name: wish for name, wish in wishes.items() if name in asked.__struct_fields__})
+    assert loaded.predict(examples, seeded) == predictor.predict(examples, seeded)
 
 
 @pytest.mark.parametrize(("recipe", "task"), CASES)
@@ -143,15 +158,20 @@ def test_a_row_alone_gets_the_answer_it_gets_among_others(
     recipe: Recipe, task: str, trained: Callable[..., Made], field_sample: Callable[..., Any]
 ) -> None:
     predictor = trained(recipe, task).predictor
-    examples = list(field_sample(recipe.form, task).take(np.arange(260, 300)).examples())
+    rows = list(field_sample(recipe.form, task).take(np.arange(260, 300)).examples())
+    examples = predictor.task.repeatable(rows)
     together = predictor.run(predictor.encode(examples))
     alone = [predictor.run(predictor.encode([example]))[0] for example in examples]
-    assert together.dtype == np.float32
     assert len(together) == len(alone) == 40
+    if together.dtype == object and isinstance(alone[0], str):
+        assert texts_of(together) == texts_of(np.array(alone, object))
+        return
+    assert {row.dtype for row in together} == {np.dtype(np.float32)}
     if isinstance(predictor.task, LabelTask):
         assert together.shape == (40, len(predictor.signature.labels))
-    # Rows that hold a line a word are padded among others.
-    assert max(np.abs(row[: len(one)] - one).max() for row, one in zip(together, alone, strict=True)) <= 1e-5
+    # Rows that hold a line a word are padded among others; large logits are rounded more coarsely.
+    for row, one in zip(together, alone, strict=True):
+        assert np.abs(row[: len(one)] - one).max() <= 1e-5 * max(1.0, np.abs(one).max() / 10)
 
 
 @pytest.mark.parametrize(("recipe", "task"), CASES)
@@ -164,7 +184,7 @@ def test_wrong_and_missing_values_are_told_apart(
         with pytest.raises(InputError) as caught:
             predictor.predict([{**example, column.name: WRONG[column.kind]}])
         assert caught.value.param == f"/{column.name}"
-        if column.kind is not Kind.IMAGE:
+        if column.kind not in (Kind.IMAGE, Kind.AUDIO):
             assert len(predictor.predict([{**example, column.name: None}])) == 1
 
 

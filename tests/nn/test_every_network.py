@@ -38,6 +38,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "text_transformer": {**TEXT, "heads": 2, "num_layers": 2, "max_tokens": 30, "head_dropout": 0.1},
     "picture_mlp": {**PICTURE, "height": 9, "width": 7, "hidden_sizes": [8, 8]},
     "picture_cnn": {**PICTURE, "widths": [16, 32], "depth": 2, "shrink": 4, "block_dropout": 0.1},
+    "centre_detector": {
+        **{name: value for name, value in PICTURE.items() if name != "dropout"},
+        "widths": [16, 32, 32],
+        "depth": 2,
+        "neck": 8,
+    },
     "table_mlp": {
         "numbers": 4,
         "category_counts": [3, 9],
@@ -69,6 +75,14 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
             "dropout": 0.1,
         },
     },
+    "recurrent_decoder": {
+        "vocabulary_size": 50,
+        "embedding_size": 8,
+        "hidden_size": 12,
+        "num_layers": 2,
+        "cell": "lstm",
+        "dropout": 0.1,
+    },
     "causal_decoder": {
         "vocabulary_size": 50,
         "hidden_size": 8,
@@ -86,25 +100,105 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "output_bias": True,
     },
 }
+ARGUMENTS |= {
+    "recurrent_translator": {
+        "vocabulary_size": 50,
+        "written_size": 40,
+        "embedding_size": 8,
+        "hidden_size": 8,
+        "num_layers": 2,
+        "has_attention": True,
+        **NOISE,
+    },
+    "transformer_translator": {
+        "vocabulary_size": 50,
+        "written_size": 40,
+        "embedding_size": 8,
+        "inner_size": 16,
+        "heads": 2,
+        "num_layers": 2,
+        "max_tokens": 30,
+        **NOISE,
+    },
+}
+SPEECH = {"means": [1.0] * 8, "deviations": [2.0] * 8, "labels": 3, "is_sequence": False, "dropout": 0.1}
+ARGUMENTS |= {
+    "speech_dnn": {**SPEECH, "splice": 2, "hidden_sizes": [8, 8]},
+    "speech_cnn": {**SPEECH, "widths": [4, 4], "hidden_size": 8, "context": 1},
+    "speech_rnn": {
+        **SPEECH,
+        "splice": 1,
+        "cell": "gru",
+        "hidden_size": 8,
+        "num_layers": 2,
+        "both_directions": True,
+    },
+}
+MARKED = {
+    "features": {
+        "counts": dict.fromkeys(("words", "shapes", "affixes", "symbols"), 50),
+        **dict.fromkeys(("word_size", "shape_size", "affix_size", "character_filters"), 4),
+        "word_dropout": 0.1,
+        "dropout": 0.1,
+    },
+    "distances": 62,
+    "distance_size": 3,
+    "labels": 3,
+    "dropout": 0.1,
+}
+ARGUMENTS |= {
+    "relation_cnn": {**MARKED, "widths": [1, 2, 3], "filters": 4},
+    "relation_recurrent": {**MARKED, "cell": "lstm", "has_attention": True, "hidden_size": 4},
+    "encoder_classifier": {"encoder": ARGUMENTS["bert_encoder"], "labels": 3, "dropout": 0.1},
+    "encoder_relation": {"encoder": ARGUMENTS["bert_encoder"], "labels": 3, "dropout": 0.1},
+    "triple_embedding": {
+        "model": "complex",
+        "entities": 9,
+        "relations": 3,
+        "size": 8,
+        "deviation": 0.3,
+        "entity_dropout": 0.1,
+        "relation_dropout": 0.1,
+    },
+}
 ROWS = 5
-WIDTHS = {"word_tagger": 9, "encoder_tagger": 9, "bert_encoder": 9, "causal_decoder": 50}
+WIDTHS = {
+    "recurrent_translator": 40,
+    "transformer_translator": 40,
+    "triple_embedding": 9,
+    "word_tagger": 9,
+    "encoder_tagger": 9,
+    "bert_encoder": 9,
+    "causal_decoder": 50, "recurrent_decoder": 50,
+    "centre_detector": 7,
+}
 """Numbers a row puts out, where it is not three labels; a causal decoder does so for each of its tokens."""
 
 
 def inputs_for(network: Network) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
+    if "subjects" in network.axes:
+        return {"subjects": torch.arange(ROWS), "relations": torch.arange(ROWS) % 6}
     if "words" in network.axes:
         return _tagged_words(network)
+    if "bands" in network.axes:
+        lengths = torch.arange(1, 2 * ROWS, 2).unsqueeze(1)
+        ends = torch.arange(1, 12) * 0.01 * (torch.arange(11) < lengths)
+        return {"bands": torch.randn(ROWS, 11, 8), "ends": ends}
     if "tokens" in network.axes:
         tokens = torch.randint(1, 50, (ROWS, 11))
         for row in range(ROWS):
             tokens[row, 2 * row + 1 :] = 0
+        if "roles" in network.axes:
+            return {"tokens": tokens, "roles": tokens % 3, "is_token": (tokens > 0).long()}
         if "parts" in network.axes:
             is_token = (tokens > 0).long()
             return {"tokens": tokens, "parts": tokens % 2, "is_token": is_token}
-        return {"tokens": tokens}
+        return {"tokens": tokens, "said": tokens.flip(0)} if "said" in network.axes else {"tokens": tokens}
     if "pixels" in network.axes:
-        return {"pixels": torch.randint(0, 256, (ROWS, 3, 9, 7), dtype=torch.uint8)}
+        pixels = torch.randint(0, 256, (ROWS, 3, 9, 7), dtype=torch.uint8)
+        frames = torch.tensor([14.0, 18.0, 7.0, 9.0]).repeat(ROWS, 1)
+        return {"pixels": pixels, "frames": frames} if "frames" in network.axes else {"pixels": pixels}
     return {"numbers": torch.randn(ROWS, 4), "categories": torch.randint(0, 3, (ROWS, 2))}
 
 
@@ -121,6 +215,10 @@ def _tagged_words(network: Network) -> dict[str, torch.Tensor]:
         "symbols": (words.unsqueeze(2) + torch.arange(16)) * is_word.unsqueeze(2) % 50,
         "places": torch.stack([starts, starts + is_word], dim=2),
     }
+    if "head_distance" in network.axes:
+        head = (torch.arange(11) + 31) * is_word
+        inputs |= {"head_distance": head, "tail_distance": (head - 1) * is_word}
+        del inputs["places"]
     if "tokens" in network.axes:
         inputs |= {"tokens": words, "parts": words % 2, "is_token": is_word, "firsts": starts}
     return inputs
@@ -143,7 +241,7 @@ def test_a_row_does_not_feel_its_neighbours_nor_its_padding(name: str) -> None:
     assert (len(together), together.shape[-1]) == (ROWS, WIDTHS.get(name, 3))
     for row in range(ROWS):
         alone = {key: value[row : row + 1] for key, value in inputs.items()}
-        if {"tokens", "words"} & alone.keys():
+        if {"tokens", "words", "bands"} & alone.keys():
             alone = {key: value[:, : 2 * row + 1] for key, value in alone.items()}
         found = network(**alone)
         expected = together[row : row + 1]

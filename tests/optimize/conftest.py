@@ -1,6 +1,8 @@
 """A tiny text network that was never trained, as a predictor."""
 
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +28,19 @@ def predictor_of(texts: Dataset) -> Callable[[Network], Predictor]:
     inputs = tuple(column for column in texts.inputs if column.name == "text")
     signature = Signature("classification", "sentiment-analysis", inputs, ("a", "b", "c"), "label")
     return lambda network: Predictor(signature, encoder, TorchNetwork(network), Calibration(), "mlp")
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Callable[..., Predictor]:
+    """The house's maker of tiny models that write."""
+    path = Path(__file__).parents[1] / "gateway" / "rooms" / "interpreter.py"
+    spec = importlib.util.spec_from_file_location("servery_test_interpreter", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Callable[..., Predictor] = module.interpreter
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,29 @@ def test_large_arrays_and_views_arrive_too() -> None:
     assert np.array_equal(exchanged({"x": large})["x"], large)
 
 
+def test_rows_of_different_shapes_arrive_as_they_were_sent() -> None:
+    rows = np.empty(4, object)
+    rows[:] = ["早上好", np.arange(6, dtype=np.float32).reshape(2, 3), np.zeros((0, 2), np.int64), ""]
+    received = exchanged({"outputs": rows, "x": np.arange(3)})
+    for sent, row in zip(rows, received["outputs"], strict=True):
+        assert type(sent) is type(row)
+        assert np.array_equal(sent, row)
+        assert getattr(sent, "dtype", None) == getattr(row, "dtype", None)
+    assert received["x"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "rows", [b"\xc1", b"\x91\x94\xc0\xa3|O8\x91\x01\xc4\x00", b"\x91\x94\xc0\xa3<f4\x91\x05\xc4\x01x"]
+)
+def test_rows_that_lie_are_not_believed(rows: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        header = described("rows", len(rows))
+        ours.sendall(len(header).to_bytes(4, "big") + header + rows)
+        with pytest.raises(ValueError, match="row|array"):
+            receive(theirs, time.monotonic() + 5)
+
+
 def test_objects_do_not_travel() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(ShapeError):

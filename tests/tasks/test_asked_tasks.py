@@ -1,4 +1,4 @@
-"""The tasks that models are only asked: embedding, ranking, transcription and image generation."""
+"""What tasks beyond labels make of outputs: embedding, ranking, transcription and image generation."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from PIL import Image
 from servery.data.audio import wav_of
 from servery.data.columns import Kind
 from servery.errors import InputError
-from servery.tasks.image_generation import IMAGE_GENERATION, LARGEST_SEED, ImageParameters
+from servery.tasks.image_generation import IMAGE_GENERATION, LARGEST_SEED, Drawing, ImageParameters
 from servery.tasks.sentence_embedding import SENTENCE_EMBEDDING, EmbeddingParameters, similarities
 from servery.tasks.task import Calibration, Parameters
 from servery.tasks.text_ranking import TEXT_RANKING
@@ -107,6 +107,41 @@ def test_numbers_from_0_to_1_become_a_png(channels, mode):
         assert picture.mode == mode
         pixels = np.asarray(picture).reshape(2, 3, channels).transpose(2, 0, 1)
     assert np.array_equal(pixels, np.round(np.clip(outputs[0], 0, 1) * 255))
+
+
+def test_transparency_comes_back_from_colours_times_alpha():
+    outputs = np.zeros((1, 4, 1, 3), np.float32)
+    outputs[0, :, 0, 1] = (0.4, 0.2, 0.0, 0.4)
+    outputs[0, :, 0, 2] = (0.5, 0.25, 0.0, 1.0)
+    [answer] = IMAGE_GENERATION.decode(outputs, (), NONE, ImageParameters())
+    with Image.open(io.BytesIO(base64.b64decode(answer.image))) as picture:
+        assert picture.mode == "RGBA"
+        assert np.asarray(picture).tolist() == [[[0, 0, 0, 0], [255, 128, 0, 102], [128, 64, 0, 255]]]
+
+
+def test_a_grid_joins_the_pictures_of_each_prompt():
+    answers = IMAGE_GENERATION.decode(np.ones((6, 1, 2, 2), np.float32), (), NONE, ImageParameters())
+    grids = IMAGE_GENERATION.gathered(answers, ImageParameters(n=3, grid=True))
+    assert [(grid.width, grid.height, grid.images) for grid in grids] == [(5, 5, 3)] * 2
+    assert IMAGE_GENERATION.units_of(grids) == 6
+    assert IMAGE_GENERATION.gathered(answers, ImageParameters(n=3)) == answers
+
+
+def test_a_picture_is_judged_by_the_real_one_that_it_looks_most_like():
+    shades = [0, 0, 255, 255]
+    targets = np.empty(4, object)
+    for row, (prompt, shade) in enumerate(zip(["dark", "dark", "bright", "bright"], shades, strict=True)):
+        stream = io.BytesIO()
+        Image.new("L", (4, 4), shade).save(stream, "PNG")
+        targets[row] = Drawing(prompt, stream.getvalue())
+    outputs = np.ones((4, 1, 4, 4), np.float32) * np.array([0.1, 0.9, 0.8, 1.0])[:, None, None, None]
+    measured = IMAGE_GENERATION.measure(targets, outputs, NONE)
+    assert measured["nearest_real_share"] == 0.75
+    assert measured["nearest_real_distance"] == pytest.approx((0.1 + 0.1 + 0.2 + 0.0) / 4, abs=1e-6)
+    assert IMAGE_GENERATION.quality(targets, outputs, NONE).tolist() == [1, 0, 1, 1]
+    mean = IMAGE_GENERATION.trivial_outputs(targets, 0, 3)
+    assert mean.shape == (3, 1, 4, 4)
+    assert mean == pytest.approx(np.full(mean.shape, 0.5), abs=1e-6)
 
 
 def test_the_hubs_form_has_room_for_one_picture():

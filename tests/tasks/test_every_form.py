@@ -39,6 +39,11 @@ def recording(samples: int = 100, rate: int = 8000) -> bytes:
     return wav_of(np.sin(np.arange(samples)), rate)
 
 
+def marked(before: str, first: str, between: str, second: str, behind: str, is_turned: bool) -> str:
+    a, b = ("e2", "e1") if is_turned else ("e1", "e2")
+    return f"{before}<{a}>{first or 'x'}</{a}>{between}<{b}>{second or 'y'}</{b}>{behind}"
+
+
 TABLE = (
     column("amount", Kind.NUMBER),
     column("plan/tier", Kind.CATEGORY, ("basic", "gold")),
@@ -54,6 +59,7 @@ COLUMNS = {
     ],
     "table": [TABLE, TABLE[:1]],
     "audio": [(column("call", Kind.AUDIO),)],
+    "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -68,6 +74,9 @@ VALUES = {
         picture, st.integers(1, 64), st.integers(1, 64), st.sampled_from(["PNG", "JPEG", "WEBP"])
     ),
     Kind.AUDIO: st.builds(recording, st.integers(1, 9000), st.sampled_from([1000, 8000, 44_100])),
+    Kind.MARKED_TEXT: st.builds(
+        marked, *[st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=5)] * 5, st.booleans()
+    ),
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
     ).map(lambda numbers: np.array(numbers, np.float32).reshape(2, 3)),
@@ -99,7 +108,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor"}
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text"}
 
 
 @pytest.mark.parametrize(
@@ -201,6 +210,7 @@ def _some(kind: Kind) -> Any:
     return {
         Kind.TEXT: "x",
         Kind.IMAGE: picture(),
+        Kind.MARKED_TEXT: "<e1>x</e1><e2>y</e2>",
         Kind.AUDIO: recording(),
         Kind.NUMBER: 1.0,
         Kind.TENSOR: np.ones((2, 3), np.float32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,20 @@ def seconds(text: str) -> float:
     if not match:
         raise UsageError(f"{text!r} is no duration; write 90s, 10m, 1.5h or 30d.")
     return float(match[1]) * _SECONDS[match[2]]
+
+
+def typed(text: str) -> Any:
+    """Return a value of the command line as what it looks like: a number, true or false, else the text.
+
+    >>> typed("5"), typed("0.5"), typed("true"), typed("adamw")
+    (5, 0.5, True, 'adamw')
+    """
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def pairs(words: list[str] | None, option: str) -> dict[str, str]:

@@ -97,7 +97,9 @@ def _with_recordings(table: RawTable, root: Path) -> RawTable:
         contents.append(content if isinstance(content, bytes) else None)
     kept = np.array([content is not None for content in contents], dtype=bool)
     if not kept.any():
-        raise EmptyDataError(f"None of the files that {name!r} names can be read, first: {bad_rows[0].reason}.")
+        raise EmptyDataError(
+            f"None of the files that {name!r} names can be read, first: {bad_rows[0].reason}."
+        )
     values = {COLUMN: object_array(contents)[kept]} | {
         other if other != COLUMN else "file_name": cells[kept] for other, cells in table.values.items()
     }

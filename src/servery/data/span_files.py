@@ -48,7 +48,9 @@ def read_spans(path: Path) -> RawTable:
 
 def _arranged(raw: RawTable) -> RawTable:
     """Return text and entities in the place of tokens and tags."""
-    pairs = [(structure_of(a), structure_of(b)) for a, b in zip(raw.values[TOKENS], raw.values[TAGS], strict=True)]
+    pairs = [
+        (structure_of(a), structure_of(b)) for a, b in zip(raw.values[TOKENS], raw.values[TAGS], strict=True)
+    ]
     faults = [fault_of_tags(*pair) for pair in pairs]
     raw = _set_aside(raw, faults)
     made = [text_with_spans(*pair) for pair, fault in zip(pairs, faults, strict=True) if not fault]

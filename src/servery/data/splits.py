@@ -189,16 +189,16 @@ def _given(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, f
 
 def _cut(dataset: Dataset, near: np.ndarray, seed: int, share: float) -> np.ndarray:
     """Return which rows become validation: the last ones in time, else whole groups, else the same mix of classes."""
-    shares, groups = (1 - share, share, 0.0), _groups(dataset)
-    time = _column(dataset, Role.TIME)
+    groups, time = _groups(dataset), _column(dataset, Role.TIME)
     if time is not None and dataset[time.name].dtype != object:
         order = np.argsort(dataset[time.name], kind="stable")
         parts = np.zeros(len(order), dtype=np.int64)
         parts[order[round((1 - share) * len(order)) :]] = _VALIDATION
         return parts
     if groups is not None and groups.max() > 1:
-        return group_parts(groups, _strata(dataset), seed, shares)
-    return stratified_parts(_strata(dataset), near, seed, shares)
+        share = max(share, 1 / (int(groups.max()) + 1))  # of few groups one is more than the share
+        return group_parts(groups, _strata(dataset), seed, (1 - share, share, 0.0))
+    return stratified_parts(_strata(dataset), near, seed, (1 - share, share, 0.0))
 
 
 def _time(dataset: Dataset, near: np.ndarray, seed: int, shares: tuple[float, float, float]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 BEGINS = frozenset("BSU")
@@ -88,7 +89,7 @@ def fault_of_spans(text: str, spans: Any) -> str:
         if not text[start:end].strip():
             return f"the span {start} to {end} holds only white space"
     ordered = sorted(spans, key=lambda span: span["start"])
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         if other["start"] < one["end"]:
             return f"the spans {one['start']} to {one['end']} and {other['start']} to {other['end']} overlap"
     return ""

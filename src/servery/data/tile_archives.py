@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,14 @@ def drawn(points: np.ndarray) -> np.ndarray:
     return np.asarray(picture.resize((STROKE_SIDE, STROKE_SIDE), Image.Resampling.BOX))
 
 
-def _arrays(path: Path, names: tuple[str, ...] | list[str]) -> dict[str, np.ndarray]:
+def _arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in names}
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f"{path.name} cannot be read: {error}; it should hold the arrays {', '.join(names)}.", param="data"
+            f"{path.name} cannot be read: {error}; it should hold the arrays {', '.join(names)}.",
+            param="data",
         ) from error
 
 
@@ -98,7 +100,7 @@ def _tile(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _table(columns: dict[str, list[object]] | dict[str, list[str]]) -> RawTable:
+def _table(columns: Mapping[str, Sequence[object]]) -> RawTable:
     values = {name: object_array(cells) for name, cells in columns.items()}
     rows = len(values["image"])
     return RawTable(values, np.arange(1, rows + 1, dtype=np.int64), facts={"format": "npz"})

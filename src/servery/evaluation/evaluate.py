@@ -16,6 +16,7 @@ from servery.errors import EmptyDataError
 from servery.evaluation import labels as of_labels
 from servery.evaluation.evaluation import Comparison, Evaluation, Metric
 from servery.evaluation.mistakes import confident_mistakes
+from servery.evaluation.referee import Judge, judge_of
 from servery.evaluation.slices import worst_slices
 from servery.evaluation.verdict import judge, suspected_leaks
 from servery.evaluation.view import Case, all_views
@@ -65,18 +66,19 @@ def evaluate(
     task, labels, calibration = learnable(predictor.task), predictor.signature.labels, predictor.calibration
     targets = task.encode_targets(test, labels)
     outputs = predictor.outputs(list(test.examples()))
-    baselines = [_trivial(task, train, labels, targets)]
+    referee = judge_of(task, train)
+    baselines = [_trivial(task, referee, train, labels, targets)]
     if cheap_baseline is not None:
-        baselines.append(_cheap(cheap_baseline, test, labels, targets))
-    judgement = task.judge(targets, outputs, calibration)
-    metrics, comparisons = _measure(judgement, task.primary_metric, len(test), baselines, seed)
+        baselines.append(_cheap(cheap_baseline, referee, test, labels, targets))
+    judgement = referee.judge(targets, outputs, calibration)
+    metrics, comparisons = _measure(judgement, referee.primary_metric, len(test), baselines, seed)
     leaks = suspected_leaks(findings, test, train)
     is_sample = bool((facts or {}).get("is_sample"))
     verdict = judge(metrics[0], comparisons, len(test), leaks, is_sample)
     return Evaluation(
         task=task.name,
         recipe=predictor.recipe,
-        primary_metric=task.primary_metric,
+        primary_metric=referee.primary_metric,
         labels=tuple(labels),
         rows=len(test),
         train_rows=len(train),
@@ -87,25 +89,29 @@ def evaluate(
         cheap_recipe="" if cheap_baseline is None else cheap_baseline.recipe,
         findings=tuple(finding.to_dict() for finding in findings),
         history=tuple(_finite(epoch) for epoch in history),
-        **_weaknesses(task, test, train, task.quality(targets, outputs, calibration)),
+        **_weaknesses(referee, test, train, referee.quality(targets, outputs, calibration)),
         **_of_labels(task, test, targets, outputs, predictor),
-        views=_views(Case(predictor, task, test, train, targets, outputs)),
+        views=_views(Case(predictor, task, test, train, targets, outputs, referee)),
     )
 
 
-def _trivial(task: LearnableTask, train: Dataset, labels: Sequence[str], targets: np.ndarray) -> _Baseline:
+def _trivial(
+    task: LearnableTask, referee: Judge, train: Dataset, labels: Sequence[str], targets: np.ndarray
+) -> _Baseline:
     known = task.encode_targets(train, labels)
     # Calibrated on the same rows, so that with several labels a row it too has the thresholds it deserves.
     calibration = task.calibrate(known, task.trivial_outputs(known, len(labels), len(known)))
     outputs = task.trivial_outputs(known, len(labels), len(targets))
-    return _Baseline("trivial", task.judge(targets, outputs, calibration))
+    return _Baseline("trivial", referee.judge(targets, outputs, calibration))
 
 
-def _cheap(predictor: Predictor, test: Dataset, labels: Sequence[str], targets: np.ndarray) -> _Baseline:
+def _cheap(
+    predictor: Predictor, referee: Judge, test: Dataset, labels: Sequence[str], targets: np.ndarray
+) -> _Baseline:
     task = learnable(predictor.task)
     outputs = predictor.outputs(list(test.examples()))
     aligned = task.aligned(outputs, predictor.calibration, predictor.signature.labels, labels)
-    return _Baseline(predictor.recipe, task.with_labels(labels).judge(targets, *aligned))
+    return _Baseline(predictor.recipe, referee.judge(targets, *aligned))
 
 
 def _measure(
@@ -142,10 +148,10 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
     return (None, None) if interval is None else (interval.low, interval.high)
 
 
-def _weaknesses(task: LearnableTask, test: Dataset, train: Dataset, quality: np.ndarray) -> dict[str, Any]:
+def _weaknesses(referee: Judge, test: Dataset, train: Dataset, quality: np.ndarray) -> dict[str, Any]:
     slices, examined = worst_slices(test, train, quality)
     return {
-        "quality": task.quality_title,
+        "quality": referee.quality_title,
         "overall_quality": float(quality.mean()),
         "slices": slices,
         "slices_examined": examined,

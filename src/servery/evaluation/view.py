@@ -11,6 +11,7 @@ import numpy as np
 from servery.data.dataset import Dataset
 from servery.discovery import instances
 from servery.evaluation.figure import Figure
+from servery.evaluation.referee import Judge
 from servery.models.predictor import Predictor
 from servery.tasks.task import LearnableTask
 
@@ -26,6 +27,7 @@ class Case:
         train: Rows it learned from.
         targets: What is right, from `task.encode_targets`.
         outputs: What it put out, a row each.
+        referee: Who judges them: the task, or one that learned from the real rows.
     """
 
     predictor: Predictor
@@ -34,6 +36,7 @@ class Case:
     train: Dataset
     targets: np.ndarray
     outputs: np.ndarray
+    referee: Judge
 
 
 class View(ABC):

@@ -15,8 +15,9 @@ FIELD = Field(
     },
     offers=(translation.OFFER, language_identification.OFFER),
     limits_of_use=(
-        "Translates only between the two languages it learned, best sentences like those of its training; names, numbers "
-        "and rare words are often wrong, and what it writes may read well and yet say something else. Not for contracts, "
-        "medicine or safety without a person who knows both languages. Very short texts can be of several languages."
+        "Translates only between the two languages it learned, best sentences like those of its training; names, "
+        "numbers and rare words are often wrong, and what it writes may read well and yet say something else. Not for "
+        "contracts, medicine or safety without a person who knows both languages. Very short texts can be of several "
+        "languages."
     ),
 )

@@ -11,12 +11,13 @@ FIELD = Field(
     name="natural-language-processing",
     title={"en": "Natural language processing", "zh": "自然语言处理"},
     summary={
-        "en": "Sorts texts by what they are about or want, and says so when nothing fits.",
-        "zh": "按主题或意图给文本分类；都不符合时会如实说明。",
+        "en": "Sorts texts by what they are about or want and says so when nothing fits, marks names, and writes on.",
+        "zh": "按主题或意图给文本分类，都不符合时会如实说明；标出专名；并能续写文本。",
     },
     offers=(classification.OFFER, tagging.OFFER, language_modelling.OFFER),
     limits_of_use=(
         "Knows only the labels, languages and topics of its training texts. Not for decisions about a person, and not "
-        "for legal, medical or safety advice; a score is a guess about the wording, not about what somebody means."
+        "for legal, medical or safety advice; a score is a guess about the wording, not about what somebody means. A language model "
+        "writes what is likely after its training texts, not what is true, and may repeat them word for word."
     ),
 )

@@ -266,7 +266,7 @@ async def _told(
         except Exception as error:
             if not is_begun:
                 raise
-            yield events.error(_tellable(error, request))
+            yield events.error(tellable(error, request))
 
 
 async def _chained(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -276,7 +276,8 @@ async def _chained(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[
             yield part
 
 
-def _tellable(error: Exception, request: Request) -> ServeryError:
+def tellable(error: Exception, request: Request) -> ServeryError:
+    """Return an error as a client may read it, noted for telemetry; one that nobody foresaw keeps its words to itself."""
     if not isinstance(error, ServeryError):
         # Not the message: it may quote what was sent.
         log.error("stream failed", request_id=request.id, error=type(error).__name__, **request.notes)

@@ -9,9 +9,16 @@ from typing import Any
 import msgspec
 
 from servery.errors import ServeryError
-from servery.gateway.growing import Answers, Events, Wanted, grows, streamed
+from servery.gateway.growing import Answers, Events, Wanted, streamed
 from servery.gateway.message import Request, Response
-from servery.gateway.prediction import LARGE_BODY_BYTES, Asked, Predicted, Reader, content_type_of
+from servery.gateway.prediction import (
+    LARGE_BODY_BYTES,
+    Asked,
+    Predicted,
+    Reader,
+    content_type_of,
+    predicted,
+)
 from servery.gateway.sse import event
 from servery.schemas import PredictResponse
 from servery.serving.grower import Grown
@@ -40,7 +47,11 @@ async def wants_stream(request: Request) -> bool:
     Raises:
         ModelNotFoundError: There is no such model.
     """
-    return "text/event-stream" in (request.header("accept") or "") and await grows(request)
+    if "text/event-stream" not in (request.header("accept") or ""):
+        return False
+    # Loaded already, or about to be: of some tasks the answers of one model grow, and those of another do not.
+    replica = await request.gateway.engine.replica(request.parameters["model"])
+    return replica.grower is not None
 
 
 async def stream_predicted(request: Request, protocol: str, read: Reader, envelope: Envelope) -> Response:
@@ -59,7 +70,7 @@ async def stream_predicted(request: Request, protocol: str, read: Reader, envelo
         return event(PieceEvent(grown.place, grown.piece), "piece")
 
     def end(answers: Answers) -> bytes:
-        return event(envelope(Predicted(asked[0], answers.answered, answers.replica)), "answer")
+        return event(envelope(predicted(asked[0], answers.answered, answers.replica)), "answer")
 
     def error(error: ServeryError) -> bytes:
         return event(request.error_shape(error, request.id), "error")

@@ -115,7 +115,8 @@ def _character_counts(said: str, right: str) -> list[int]:
     counts = []
     for order in range(1, CHARACTER_ORDER + 1):
         runs, wanted = _runs(ours, order), _runs(theirs, order)
-        counts += [runs.total(), wanted.total(), (runs & wanted).total()]
+        # A reference too short for a run of this order has nothing to be compared with, as in sacreBLEU.
+        counts += [runs.total() if wanted else 0, wanted.total(), (runs & wanted).total()]
     return counts
 
 

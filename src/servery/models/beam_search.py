@@ -23,7 +23,11 @@ class Steps(Protocol):
         """
 
     def keep(self, rows: np.ndarray) -> None:
-        """Go on with these rows, in this order; one may come twice."""
+        """Go on with these rows, in this order; one may come twice.
+
+        All rows of a text are kept, each in the place of one of the same text, or none: where as many are kept as there
+        were, what each place has read stays as it was.
+        """
 
 
 @dataclass(frozen=True)
@@ -124,14 +128,17 @@ def _advance(text: _Text, chances: np.ndarray, looks: np.ndarray, rules: Rules) 
     most = min(2 * width, totals.size)
     best = np.argpartition(-totals, most - 1)[:most]
     best = best[np.lexsort((best, -totals[best]))]
-    rows, scores, traces, parents = [], [], [], []
+    rows: list[tuple[int, ...]] = []
+    scores: list[float] = []
+    traces: list[list[np.ndarray]] = []
+    parents: list[int] = []
     for rank, place in enumerate(best.tolist()):
         parent, choice = divmod(place, choices)
         total = float(totals[place])
         if choice == rules.end:
             # Of ends only those among the best rows count, or a search would end with poor ones.
             if rank < width and total > NEVER / 2:
-                text.found.append(_found(text, parent, total, looks[parent], rules, True))
+                text.found.append(_found(text, parent, total, rules, True))
         elif len(rows) < width:
             rows.append((*text.rows[parent], choice))
             scores.append(total)
@@ -142,13 +149,12 @@ def _advance(text: _Text, chances: np.ndarray, looks: np.ndarray, rules: Rules) 
     if len(text.found) < width and not is_full and len(rows) == width:
         return parents
     if not text.found:
-        text.found.append(_found(text, 0, float(text.scores[0]), None, rules, False))
+        totals = text.scores.tolist()
+        text.found += [_found(text, row, totals[row], rules, False) for row in range(len(totals))]
     return None
 
 
-def _found(
-    text: _Text, row: int, total: float, last: np.ndarray | None, rules: Rules, is_whole: bool
-) -> Found:
+def _found(text: _Text, row: int, total: float, rules: Rules, is_whole: bool) -> Found:
     choices = text.rows[row]
     traces = text.looks[row]
     looks = np.stack(traces) if traces else np.zeros((0, 0), np.float32)

@@ -41,7 +41,7 @@ class NoisePath(ABC):
     def mixed(self, picture: np.ndarray, noise: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return what a network sees at a time."""
         of_picture, of_noise = self.shares(time)
-        return of_picture * picture + of_noise * noise
+        return np.asarray(of_picture * picture + of_noise * noise)
 
     def stepped(
         self, seen: np.ndarray, picture: np.ndarray, time: np.ndarray, later: np.ndarray
@@ -81,11 +81,11 @@ class StraightPath(NoisePath):
 
     def goal(self, picture: np.ndarray, noise: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return the way from the noise to the picture."""
-        return picture - noise
+        return np.asarray(picture - noise)
 
     def picture(self, seen: np.ndarray, output: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return where the line ends."""
-        return np.clip(seen + (1 - time) * output, -1, 1)
+        return np.asarray(np.clip(seen + (1 - time) * output, -1, 1))
 
 
 class CosinePath(NoisePath):
@@ -113,7 +113,7 @@ class CosinePath(NoisePath):
     def picture(self, seen: np.ndarray, output: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return the picture that would be seen at the end."""
         of_picture, of_noise = self.shares(time)
-        return np.clip(of_picture * seen - of_noise * output, -1, 1)
+        return np.asarray(np.clip(of_picture * seen - of_noise * output, -1, 1))
 
 
 PATHS: dict[str, NoisePath] = {path.name: path for path in (StraightPath(), CosinePath())}

@@ -78,10 +78,12 @@ class Predictor:
     ) -> list[Answer]:
         """Answer these examples in one batch."""
         asked = parameters if parameters is not None else self.task.parameters()
-        if isinstance(self.runtime, GrowingRuntime):
-            return self.runtime.answers([self.encode([example]) for example in examples], asked)
         prepared = self.task.prepared([dict(example) for example in examples], asked)
-        return self.decode(self.run(self.encode(prepared)), asked, prepared)
+        if isinstance(self.runtime, GrowingRuntime):
+            answers = self.runtime.answers([self.encode([example]) for example in prepared], asked)
+        else:
+            answers = self.decode(self.run(self.encode(prepared)), asked, prepared)
+        return self.task.gathered(answers, asked)
 
     def begin(self, example: Mapping[str, Any], parameters: Parameters) -> Growth:
         """Return an answer that is about to grow; of models whose answers do.
@@ -100,7 +102,7 @@ class Predictor:
             return self.predict(examples, parameters)
         asked = parameters if parameters is not None else self.task.parameters()
         prepared = self.task.prepared([dict(example) for example in examples], asked)
-        return self.decode(self.outputs(prepared), asked, prepared)
+        return self.task.gathered(self.decode(self.outputs(prepared), asked, prepared), asked)
 
     def outputs(self, examples: Sequence[Mapping[str, Any]], batch_size: int = 64) -> np.ndarray:
         """Compute the outputs of many examples, in batches of like sizes, in the order given.
@@ -111,6 +113,7 @@ class Predictor:
         Returns:
             float32, (rows, ...); objects, (rows,), each a row's array or text, where rows have shapes of their own.
         """
+        examples = self.task.repeatable([dict(example) for example in examples])
         order = np.argsort(self.encoder.sizes(examples), kind="stable")
         chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         results = [self.run(self.encoder.encode([examples[i] for i in chunk], cut=True)) for chunk in chunks]

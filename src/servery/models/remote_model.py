@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servery.data.columns import Column, Kind, Role
-from servery.errors import InputError
+from servery.errors import InputError, ServeryError
 from servery.models.encoders.remote_prompts import RemotePrompts
 from servery.models.predictor import Predictor
 from servery.models.runtimes.openai_server import OpenAIServer
@@ -31,12 +31,16 @@ def read_remote(source: str, key_variable: str = "") -> Predictor:
             "The address names no model.", hint="openai:http://gpu-box:8000/v1#llama-3", param="source"
         )
     runtime = OpenAIServer(address, model, key_variable)
-    known = runtime.models()
-    if model not in known:
-        raise InputError(
-            f"The server has no model {model[:100]!r}; it has {', '.join(sorted(known)[:10]) or 'none'}.",
-            param="source",
-        )
+    try:
+        known = runtime.models()
+        if model not in known:
+            raise InputError(
+                f"The server has no model {model[:100]!r}; it has {', '.join(sorted(known)[:10]) or 'none'}.",
+                param="source",
+            )
+    except ServeryError:
+        runtime.close()
+        raise
     signature = Signature(
         task="text-generation",
         field="natural-language-processing",

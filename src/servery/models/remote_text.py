@@ -169,7 +169,8 @@ def _tokens(told: Mapping[str, Any]) -> Iterator[Token]:
     for entry in told.get("content") or ():
         others = entry.get("top_logprobs") or ()
         alternatives = tuple(
-            Alternative(UNKNOWN_TOKEN, other["token"], _bytes(other), float(other["logprob"])) for other in others
+            Alternative(UNKNOWN_TOKEN, other["token"], _bytes(other), float(other["logprob"]))
+            for other in others
         )
         yield Token(
             UNKNOWN_TOKEN,
@@ -179,14 +180,19 @@ def _tokens(told: Mapping[str, Any]) -> Iterator[Token]:
             alternatives=alternatives,
         )
     places = zip(
-        told.get("tokens") or (), told.get("token_logprobs") or (), told.get("top_logprobs") or _ENDLESS, strict=False
+        told.get("tokens") or (),
+        told.get("token_logprobs") or (),
+        told.get("top_logprobs") or _ENDLESS,
+        strict=False,
     )
     for text, logprob, others in places:
         alternatives = tuple(
             Alternative(UNKNOWN_TOKEN, name, tuple(name.encode()), float(value))
             for name, value in (others or {}).items()
         )
-        yield Token(UNKNOWN_TOKEN, text, tuple(text.encode()), float(logprob or 0.0), alternatives=alternatives)
+        yield Token(
+            UNKNOWN_TOKEN, text, tuple(text.encode()), float(logprob or 0.0), alternatives=alternatives
+        )
 
 
 class _Endless:

@@ -69,7 +69,7 @@ def _written(
     candidates = tuple(
         _candidate([found[place][rank] for place in sentences], pieces) for rank in range(ranks)
     )
-    attention = ()
+    attention: tuple[Attention, ...] = ()
     if batch["attention"][row]:
         attention = tuple(_attention(batch["tokens"][place], found[place][0], pieces) for place in sentences)
     return Written(
@@ -101,4 +101,4 @@ def _attention(tokens: np.ndarray, found: Found, pieces: Sequence[str]) -> Atten
 
 
 def _shown(piece: str, token: int) -> str:
-    return {UNKNOWN: "?", END: "."}.get(token, "") if token < RESERVED else piece.replace(SPACE, " ")
+    return {UNKNOWN: "?", END: "⏎"}.get(token, "") if token < RESERVED else piece.replace(SPACE, " ")

@@ -12,7 +12,7 @@ from servery.nn.word_features import WordFeatures
 
 MARKED_AXES = {
     **dict.fromkeys(("words", "shapes"), ("rows", "length")),
-    **dict.fromkeys(("affixes", "symbols", "places"), ("rows", "length")),
+    **dict.fromkeys(("affixes", "symbols"), ("rows", "length")),
     **dict.fromkeys(("head_distance", "tail_distance"), ("rows", "length")),
 }
 
@@ -32,7 +32,9 @@ class MarkedFeatures(nn.Module):
         super().__init__()
         self.features = WordFeatures(**features)
         self.within = distances // 2
-        self.distances = nn.ModuleList(nn.Embedding(distances, distance_size, padding_idx=PADDING) for _ in range(2))
+        self.distances = nn.ModuleList(
+            nn.Embedding(distances, distance_size, padding_idx=PADDING) for _ in range(2)
+        )
         with torch.no_grad():
             for table in self.distances:
                 nn.init.normal_(table.weight, std=EMBEDDING_DEVIATION)  # type: ignore[arg-type]

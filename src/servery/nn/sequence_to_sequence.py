@@ -53,3 +53,11 @@ class SequenceToSequence(Network):
             read: From `begin`.
             state: From `begin` or the step before.
         """
+
+
+def scaled(vectors: Tensor) -> Tensor:
+    """Return the vectors of tokens as large as a layer expects them; as they are they score what is written.
+
+    Source: Vaswani et al. (2017), Attention is all you need, section 3.4.
+    """
+    return vectors * vectors.shape[-1] ** 0.5

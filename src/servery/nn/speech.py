@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from servery.nn.pooling import mean_and_max
 
-AXES = {"bands": ("rows", "frames"), "ends": ("rows", "frames")}
+AXES: dict[str, tuple[str, ...]] = {"bands": ("rows", "frames"), "ends": ("rows", "frames")}
 """What varies in the arrays that `models.encoders.log_mel` gives."""
 
 

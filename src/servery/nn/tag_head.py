@@ -38,7 +38,9 @@ class TagHead(nn.Module):
             vectors: (rows, length, size).
             places: int64, (rows, length, 2).
         """
-        emissions = self.emit(self.dropout(vectors))
-        words = torch.cat([places.to(emissions.dtype), emissions], dim=2)  # (rows, length, 2 + tags)
+        # In half precision the places of a long text would run together.
+        words = torch.cat(
+            [places.float(), self.emit(self.dropout(vectors)).float()], dim=2
+        )  # (rows, length, 2 + tags)
         before = functional.pad(self.transitions, (2, 0)).expand(places.shape[0], -1, -1)
         return torch.cat([before, words], dim=1)

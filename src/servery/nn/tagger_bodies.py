@@ -73,7 +73,9 @@ class _Transformer(nn.Module):
         super().__init__()
         width = 2 * hidden_size
         # As small as the first vectors: the place must not drown the word.
-        self.register_buffer("positions", EMBEDDING_DEVIATION * sine_positions(max_words, width), persistent=False)
+        self.register_buffer(
+            "positions", EMBEDDING_DEVIATION * sine_positions(max_words, width), persistent=False
+        )
         self.first = nn.Linear(size, width)
         self.blocks = nn.ModuleList(TransformerBlock(width, 4, 2 * width, dropout) for _ in range(num_layers))
         self.norm = nn.LayerNorm(width)
@@ -95,7 +97,7 @@ TaggerBody = _Window | _Lstm | _Cnn | _Transformer
 def tagger_body(
     name: str, size: int, hidden_size: int, num_layers: int, dropout: float, max_words: int
 ) -> TaggerBody:
-    """Return a body; called with vectors (rows, length, size) and bool (rows, length), its `size` says how long its are.
+    """Return a body: from (rows, length, size) and bool (rows, length) to (rows, length, its own `size`).
 
     Args:
         name: "window" (three words side by side), "lstm", "cnn" or "transformer".

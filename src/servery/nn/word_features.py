@@ -73,7 +73,9 @@ class WordFeatures(nn.Module):
     def _spelled(self, symbols: Tensor) -> Tensor:
         rows, length, characters = symbols.shape
         flat = symbols.reshape(rows * length, characters)
-        vectors = self.filters(self.symbols(flat).transpose(1, 2)).transpose(1, 2)  # (words, characters, filters)
+        vectors = self.filters(self.symbols(flat).transpose(1, 2)).transpose(
+            1, 2
+        )  # (words, characters, filters)
         # Padding has no characters: the maximum over none would be a number that stands for nothing.
         found = functional.relu(masked_max(functional.relu(vectors), flat != PADDING))
         return found.reshape(rows, length, self.character_filters)

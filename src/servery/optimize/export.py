@@ -19,6 +19,7 @@ from servery.models.encoder import Batch
 from servery.models.predictor import Predictor
 from servery.models.runtime import Runtime
 from servery.models.runtimes.onnx import Onnx
+from servery.models.runtimes.sampler import Sampler
 from servery.models.runtimes.torch_network import TorchNetwork
 from servery.models.runtimes.torch_translator import TorchTranslator
 from servery.nn.network import Network
@@ -31,6 +32,8 @@ TOLERANCE = 1e-4
 """Largest difference of a logit: below it, decisions differ only where two labels tie. Rounding in another order
 stays a hundredfold below."""
 COMPARED_ROWS = 200
+COMPARED_PICTURES = 8
+"""Drawn in dozens of passes each."""
 SAMPLE_ROWS = 4
 """Rows the network is traced with; one row or a length of one would be taken for a constant."""
 SLOWER = 0.8
@@ -52,7 +55,7 @@ def export_to_onnx(predictor: Predictor, validation: Dataset, threads: int = 1) 
         validation: Held-out rows.
         threads: Threads one `run` may use.
     """
-    if not isinstance(predictor.runtime, TorchNetwork | TorchTranslator):
+    if not isinstance(_network_of(predictor.runtime), TorchNetwork | TorchTranslator):
         return predictor
     rows = list(validation.take(np.arange(min(len(validation), COMPARED_ROWS))).examples())
     try:
@@ -87,6 +90,8 @@ def _compare(original: Predictor, exported: Predictor, rows: Sequence[Example]) 
         return Agreement(
             share >= LEAST_EQUAL, f"wrote {share:.0%} of {len(rows)} held-out texts as torch did"
         )
+    if isinstance(original.runtime, Sampler):
+        rows = rows[:COMPARED_PICTURES]
     sizes = original.encoder.sizes(rows)
     longest = [rows[place] for place in np.argsort(sizes)[-3:]]
     largest = max(
@@ -112,7 +117,14 @@ def _first_line(error: Exception) -> str:
 
 def _speed_up(original: Predictor, exported: Predictor, rows: Sequence[Example]) -> float:
     batch = original.encoder.encode(rows, cut=True)
-    return latency_ms(original.runtime, batch) / latency_ms(exported.runtime, batch)
+    if isinstance(original.runtime, Sampler):
+        batch = original.runtime.first_batch(batch)
+    return latency_ms(_network_of(original.runtime), batch) / latency_ms(_network_of(exported.runtime), batch)
+
+
+def _network_of(runtime: Runtime) -> Runtime:
+    """Return what does the work in a runtime: of a sampler the network that it calls again and again."""
+    return runtime.network if isinstance(runtime, Sampler) else runtime
 
 
 def _exported(predictor: Predictor, rows: Sequence[Example], threads: int) -> Runtime:
@@ -122,6 +134,10 @@ def _exported(predictor: Predictor, rows: Sequence[Example], threads: int) -> Ru
     sample = predictor.encoder.encode([rows[place % len(rows)] for place in range(SAMPLE_ROWS)], cut=True)
     if isinstance(runtime, TorchTranslator):
         return exported_writer(runtime, sample, threads)
+    if isinstance(runtime, Sampler):
+        assert isinstance(runtime.network, TorchNetwork)
+        first = runtime.first_batch(sample)
+        return runtime.with_network(Onnx(onnx_bytes(runtime.network.network, first), threads))
     assert isinstance(runtime, TorchNetwork)
     return Onnx(onnx_bytes(runtime.network, sample), threads)
 

@@ -102,4 +102,4 @@ def _open(value: Any) -> Any:
     """Leave every axis open that the network does not fix."""
     if isinstance(value, Mapping):
         return {name: _open(tensor) for name, tensor in value.items()}
-    return {place: torch.export.Dim.AUTO for place in range(value.ndim)}
+    return dict.fromkeys(range(value.ndim), torch.export.Dim.AUTO)

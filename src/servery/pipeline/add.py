@@ -96,15 +96,18 @@ def add(
     checked_name(wish.name or named_after(source))
     workspace, progress = workspace or Workspace.open(), progress or Silence()
     predictor, origin = _read(wish, workspace, progress)
-    progress.say("Try", "its own example")
-    _try(predictor)
-    with tempfile.TemporaryDirectory(dir=workspace.settings.home) as folder:
-        predictor.save(Path(folder))
-        (Path(folder) / "README.md").write_text(_card(predictor, origin), encoding="utf-8")
-        facts = _facts(predictor, origin)
-        return workspace.registry.register(
-            wish.name or named_after(source), Path(folder), facts, actor=actor, aliases=aliases
-        )
+    try:
+        progress.say("Try", "its own example")
+        _try(predictor)
+        with tempfile.TemporaryDirectory(dir=workspace.settings.home) as folder:
+            predictor.save(Path(folder))
+            (Path(folder) / "README.md").write_text(_card(predictor, origin), encoding="utf-8")
+            facts = _facts(predictor, origin)
+            return workspace.registry.register(
+                wish.name or named_after(source), Path(folder), facts, actor=actor, aliases=aliases
+            )
+    finally:
+        predictor.runtime.close()
 
 
 def named_after(source: str) -> str:
@@ -122,7 +125,9 @@ def _read(wish: Wish, workspace: Workspace, progress: Progress) -> tuple[Predict
     threads = workspace.settings.threads
     if wish.source.startswith(REMOTE):
         if wish.task not in ("", "text-generation"):
-            raise InputError(f"A model behind another server answers text-generation, not {wish.task}.", param="task")
+            raise InputError(
+                f"A model behind another server answers text-generation, not {wish.task}.", param="task"
+            )
         predictor = read_remote(wish.source.removeprefix(REMOTE), wish.key_variable)
         return predictor, Origin(wish.source)
     if wish.source.startswith(HUB):
@@ -147,7 +152,9 @@ def _read(wish: Wish, workspace: Workspace, progress: Progress) -> tuple[Predict
     folder = PretrainedFolder(path, read_config(path), wish.field)
     kind = kind_of(folder, wish.task)
     progress.say("Kind", f"{folder.architecture}: {kind.tasks[0]}")
-    return replace(kind.predictor(folder, threads), runtime_reason=f"as it came: {folder.architecture}"), origin
+    return replace(
+        kind.predictor(folder, threads), runtime_reason=f"as it came: {folder.architecture}"
+    ), origin
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -110,15 +110,30 @@ def answer_line(answer: Mapping[str, Any]) -> str:
 
     >>> answer_line({"label": "negative", "score": 0.97, "labels": [{"label": "negative", "score": 0.97}]})
     'negative 0.97'
+    >>> answer_line({"labels": [{"label": "negative", "score": 0.21}], "abstains": True})
+    'no answer; the best guess would be negative 0.21'
     >>> answer_line({"text": "ok", "finish_reason": "stop"}), answer_line({"score": 0.5})
     ('ok', '{"score": 0.5}')
+    >>> box = {"xmin": 1.0, "ymin": 2.0, "xmax": 9.0, "ymax": 8.0}
+    >>> answer_line({"objects": [{"label": "cat", "score": 0.9, "box": box}]}), answer_line({"objects": []})
+    ('cat 0.90 at 1, 2, 9, 8', 'no object')
     """
+    if "image" in answer:
+        return f"a picture of {answer['width']} x {answer['height']} pixels; --output FILE.png keeps it"
+    if "objects" in answer:
+        return "; ".join(_object_line(found) for found in answer["objects"]) or "no object"
     if "labels" not in answer:
         text = answer.get("text")
         return text if isinstance(text, str) else json.dumps(answer, ensure_ascii=False)[:LONGEST_LINE]
     labels = answer["labels"]
     shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
-    return ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
+    line = ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
+    return f"no answer; the best guess would be {line}" if answer.get("abstains") else line
+
+
+def _object_line(found: Mapping[str, Any]) -> str:
+    box = ", ".join(f"{found['box'][edge]:.0f}" for edge in ("xmin", "ymin", "xmax", "ymax"))
+    return f"{found['label']} {found['score']:.2f} at {box}"
 
 
 def explanation_lines(explanation: Mapping[str, Any]) -> list[str]:
@@ -156,7 +171,8 @@ def _readable(inputs: Any, signature: Signature) -> Any:
             )
         return inputs
     text = inputs.decode("utf-8", errors="replace").strip() if isinstance(inputs, bytes) else inputs
-    if signature.kinds & {Kind.TEXT, Kind.MARKED_TEXT} or not isinstance(text, str):
+    is_one_text = len(signature.inputs) == 1 and signature.kinds & {Kind.TEXT, Kind.MARKED_TEXT}
+    if is_one_text or not isinstance(text, str):
         return text
     try:
         return json.loads(text)

@@ -64,6 +64,8 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
 def calibrated(predictor: Predictor, validation: Dataset, wanted: Abstention) -> Predictor:
     """Return the predictor with scores that can be believed and the right to abstain, fitted on validation."""
     task, labels = learnable(predictor.task), predictor.signature.labels
+    if not task.has_calibration:
+        return predictor
     targets = task.encode_targets(validation, labels)
     outputs = predictor.outputs(list(validation.examples()))
     calibration = task.calibrate(targets, outputs)

@@ -44,18 +44,23 @@ class Chains:
     emissions: np.ndarray
     transitions: np.ndarray
 
-    def best(self) -> np.ndarray:
+    def best(self, outside_penalty: float = 0.0) -> np.ndarray:
         """Return the most likely tags of each row, int64, (rows, length); 0 behind its end.
 
         Source: Viterbi (1967), Error bounds for convolutional codes, section V.
+
+        Args:
+            outside_penalty: Is taken from what speaks for a word outside of spans: more spans are said.
         """
         count, length, tags = self.emissions.shape
-        score = self.emissions[:, 0] + _first(tags)
+        penalties = np.where(np.arange(tags) == 0, outside_penalty, 0.0)
+        score = self.emissions[:, 0] + _first(tags) - penalties
         before = np.zeros((count, length, tags), np.int64)
         for place in range(1, length):
             paths = score[:, :, None] + self.transitions  # (rows, tags before, tags)
             before[:, place] = paths.argmax(axis=1)
-            score = np.where(self._reach(place), paths.max(axis=1) + self.emissions[:, place], score)
+            onward = paths.max(axis=1) + self.emissions[:, place] - penalties
+            score = np.where(self._reach(place), onward, score)
         chain = np.zeros((count, length), np.int64)
         tag, every = score.argmax(axis=1), np.arange(count)
         for place in range(length - 1, -1, -1):
@@ -63,6 +68,12 @@ class Chains:
             chain[:, place] = np.where(is_there, tag, 0)
             tag = np.where(is_there, before[every, place, tag], tag)
         return chain
+
+    def softened(self, temperature: float) -> Chains:
+        """Return the same with all potentials divided."""
+        # What cannot be stays as good as impossible at any temperature that is tried.
+        divided = self.emissions / temperature, self.transitions / temperature
+        return Chains(self.rows, self.places, self.lengths, *divided)
 
     def ahead(self) -> np.ndarray:
         """Return the log-sum over all chains up to each word that end in each tag, (rows, length, tags)."""
@@ -104,7 +115,9 @@ class Chains:
         return (place < self.lengths)[:, None]
 
 
-def chains_of(outputs: Sequence[np.ndarray] | np.ndarray, label_count: int, temperature: float) -> Iterator[Chains]:
+def chains_of(
+    outputs: Sequence[np.ndarray] | np.ndarray, label_count: int, temperature: float
+) -> Iterator[Chains]:
     """Read a model's outputs, rows of like lengths together.
 
     Args:

@@ -14,7 +14,7 @@ from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics.detection import Found, coco_metrics
-from servery.tasks._boxes import DEFAULT_SCORE, Boxes, best_scores, boxes_of, right_boxes
+from servery.tasks.boxes import DEFAULT_SCORE, Boxes, best_scores, boxes_of, right_boxes
 from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
 
 NEVER = -30.0

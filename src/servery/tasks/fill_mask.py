@@ -25,7 +25,8 @@ class FillMaskParameters(Parameters, frozen=True):
 
     top_k: Annotated[int, msgspec.Meta(ge=1, le=MOST_CANDIDATES)] = 5
     targets: (
-        Annotated[tuple[Annotated[str, msgspec.Meta(max_length=100)], ...], msgspec.Meta(max_length=100)] | None
+        Annotated[tuple[Annotated[str, msgspec.Meta(max_length=100)], ...], msgspec.Meta(max_length=100)]
+        | None
     ) = None
 
 

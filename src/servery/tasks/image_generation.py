@@ -118,6 +118,10 @@ class ImageGeneration(LearnableTask):
         """Whether the target is a picture."""
         return target.kind is Kind.IMAGE
 
+    def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
+        """Return the different prompts, sorted: what can be drawn."""
+        return tuple(sorted({drawing.prompt for drawing in self.encode_targets(dataset, ())} - {""}))
+
     def encode_targets(self, dataset: Dataset, labels: Sequence[str]) -> np.ndarray:
         """Return the real pictures with their prompts, (rows,)."""
         texts = [column for column in dataset.inputs if column.kind is Kind.TEXT]
@@ -235,7 +239,7 @@ def png_bytes(answer: Answer) -> bytes:
 
 def in_bytes(outputs: np.ndarray) -> np.ndarray:
     """Return outputs as uint8."""
-    return np.round(np.clip(outputs, 0.0, 1.0) * 255).astype(np.uint8)
+    return np.asarray(np.round(np.clip(outputs, 0.0, 1.0) * 255), np.uint8)
 
 
 def answer_of(pixels: np.ndarray, images: int = 1) -> ImageAnswer:

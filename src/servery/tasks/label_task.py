@@ -69,6 +69,7 @@ class LabelTask(LearnableTask):
             self.confidence(scores, calibration)[open_rows],
             answered[open_rows],
             np.where(is_outside, 0.0, wanted.cost)[open_rows],
+            wanted.cost,
         )
         return replace(calibration, least_confidence=least)
 

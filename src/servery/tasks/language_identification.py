@@ -15,7 +15,7 @@ from servery.tasks.task import Answer, Calibration, Parameters
 
 UNDETERMINED = "und"
 """The label of a text without a word, as in ISO 639-2."""
-SECOND_SCRIPT_SHARE = 0.2
+SECOND_SCRIPT_SHARE = 0.1
 """Share of the letters from which a second script is worth a word."""
 READ_CHARACTERS = 5_000
 """Scripts are looked for within so many."""

@@ -123,13 +123,13 @@ class LinkPrediction(LearnableTask):
 
     def judge(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> Judgement:
         """Return the ranks and decisions, made once for all choices of rows."""
-        outputs = _as_triples(outputs)
+        outputs = triple_rows(outputs)
         ranks = filtered_ranks(targets, outputs)
         return _LinkJudgement(targets[:, 3] == 1, ranks, _right(targets, outputs, calibration))
 
     def quality(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return the mean reciprocal rank of a fact's head and tail; of a wrong triple whether that was seen."""
-        outputs = _as_triples(outputs)
+        outputs = triple_rows(outputs)
         reciprocal = (1.0 / filtered_ranks(targets, outputs)).mean(axis=1)
         return np.where(targets[:, 3] == 1, reciprocal, _right(targets, outputs, calibration))
 
@@ -140,7 +140,7 @@ class LinkPrediction(LearnableTask):
 
         Source of thresholds by relation: Socher et al. (2013), Reasoning with neural tensor networks, section 5.2.
         """
-        scores, relations, truth = _decisions(targets, _as_triples(outputs))
+        scores, relations, truth = _decisions(targets, triple_rows(outputs))
         count = int(relations.max(initial=0)) + 1
         thresholds: list[float] = []
         for column in range(3):
@@ -258,6 +258,11 @@ def filtered_ranks(targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
     return ranks
 
 
+def triple_rows(outputs: np.ndarray) -> np.ndarray:
+    """Return the outputs of whole triples as one array, (rows, 10)."""
+    return np.stack(list(outputs)) if outputs.dtype == object else outputs
+
+
 def _groups(keys: np.ndarray) -> list[np.ndarray]:
     """Return the rows of each distinct key."""
     codes = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
@@ -265,8 +270,6 @@ def _groups(keys: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
-def _as_triples(outputs: np.ndarray) -> np.ndarray:
-    return np.stack(list(outputs)) if outputs.dtype == object else outputs
 
 
 def _decisions(targets: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

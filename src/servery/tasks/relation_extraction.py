@@ -11,6 +11,7 @@ import numpy as np
 
 from servery.data.columns import Kind
 from servery.data.marked_text import parse_marked
+from servery.metrics import calibration as believable
 from servery.metrics import relations as found
 from servery.metrics.classification import accuracy, confusion_matrix, macro_f1
 from servery.tasks.classification import Classification, ClassificationAnswer
@@ -67,6 +68,7 @@ class RelationExtraction(Classification):
             "relation_micro_f1": found.relation_micro_f1(matrix, groups),
             "macro_f1": macro_f1(matrix),
             "accuracy": accuracy(matrix),
+            "log_loss": believable.log_loss(targets, self.scores(outputs, calibration)),
             **self.abstention_metrics(targets, outputs, calibration),
         }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,15 +12,17 @@ from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.data.tags import fault_of_spans
 from servery.errors import DataError
-from servery.metrics.calibration import ece
-from servery.metrics.entities import SpanCounts, are_right, count_spans
-from servery.tasks._chains import PLACES, chains_of, span_scores, spans_in, tag_count, tags_of
+from servery.metrics.entities import count_spans
+from servery.tasks._chains import PLACES, Chains, chains_of, span_scores, spans_in, tag_count, tags_of
 from servery.tasks._rows import refuse_rows
+from servery.tasks._span_judgement import SpanJudgement
 from servery.tasks._temperature import fit_temperature
 from servery.tasks.task import Answer, Calibration, Judgement, LearnableTask, Parameters
 
 CALIBRATION_ROWS = 2_000
 """As many rows fit one number to a percent."""
+PENALTIES = tuple(half / 2 for half in range(9))
+"""On a word outside of entities, in natural logarithms of odds."""
 
 
 class TaggingParameters(Parameters, frozen=True):
@@ -57,44 +58,6 @@ class TaggingAnswer(Answer, frozen=True):
     """The entities of one text, in the order of the text; none overlaps another."""
 
     entities: tuple[Entity, ...]
-
-
-@dataclass(frozen=True)
-class SpanJudgement:
-    """Counts of each row, so that any choice of rows is measured by sums.
-
-    Attributes:
-        counts: Spans found, said and there.
-        of_any_label: The same, whatever the labels.
-        scores: Of each span said.
-        is_right: Whether it is a true one.
-        row_of_score: The row it stands in.
-    """
-
-    counts: SpanCounts
-    of_any_label: SpanCounts
-    scores: np.ndarray
-    is_right: np.ndarray
-    row_of_score: np.ndarray
-
-    def measure(self, rows: np.ndarray) -> dict[str, float]:
-        """Return every metric on these rows."""
-        precision, recall, f1 = self.counts.overall(rows)
-        metrics = {
-            "entity_f1": f1,
-            "entity_precision": precision,
-            "entity_recall": recall,
-            "macro_entity_f1": self.counts.of_labels(rows).macro_f1,
-            "place_f1": self.of_any_label.overall(rows)[2],
-        }
-        repeats = np.bincount(rows, minlength=len(self.counts.said))[self.row_of_score]
-        if repeats.any():
-            metrics["ece"] = ece(np.repeat(self.is_right, repeats), np.repeat(self.scores, repeats))
-        return metrics
-
-    def primary(self, rows: np.ndarray) -> float:
-        """Return the F1 over all spans."""
-        return self.counts.overall(rows)[2]
 
 
 class Tagging(LearnableTask):
@@ -178,7 +141,7 @@ class Tagging(LearnableTask):
         ignored = set(asked.ignore_labels or ())
         answers: list[Answer] = [TaggingAnswer(())] * len(outputs)
         for chains in chains_of(outputs, len(labels), calibration.temperature):
-            found = [spans_in(tags) for tags in chains.best()]
+            found = [spans_in(tags) for tags in chains.best(_penalty(calibration))]
             scored = span_scores(chains, found)
             for number, row in enumerate(chains.rows.tolist()):
                 entities = (
@@ -207,21 +170,11 @@ class Tagging(LearnableTask):
         said: list[np.ndarray] = [np.zeros((0, 3), np.int64)] * len(outputs)
         scores: list[list[float]] = [[]] * len(outputs)
         for chains in chains_of(outputs, label_count, calibration.temperature):
-            found = [spans_in(tags) for tags in chains.best()]
-            for row, places, spans, values in zip(
-                chains.rows.tolist(), chains.places, found, span_scores(chains, found), strict=True
-            ):
-                said[row] = _in_characters(spans, places)
-                scores[row] = values
-        truths = list(targets)
-        bare = [[np.where([1, 1, 0], spans, 0) for spans in many] for many in (truths, said)]
-        return SpanJudgement(
-            count_spans(truths, said, label_count),
-            count_spans(*bare, 1),
-            np.array([value for values in scores for value in values]),
-            np.concatenate([are_right(*pair) for pair in zip(truths, said, strict=True)] or [np.zeros(0, bool)]),
-            np.repeat(np.arange(len(said)), [len(values) for values in scores]),
-        )
+            found = [spans_in(tags) for tags in chains.best(_penalty(calibration))]
+            rows = zip(chains.rows.tolist(), chains.places, found, span_scores(chains, found), strict=True)
+            for row, places, spans, values in rows:
+                said[row], scores[row] = _in_characters(spans, places), values
+        return SpanJudgement.of(list(targets), said, scores, label_count)
 
     def quality(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return the F1 of each row's spans, 1 where there is none and none was said, float64, (rows,)."""
@@ -231,23 +184,30 @@ class Tagging(LearnableTask):
         return np.where(both > 0, 2 * hits / np.maximum(both, 1), 1.0)
 
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
-        """Fit the temperature by the likelihood of the right chains.
+        """Fit the temperature by the likelihood of the right chains, and by F1 how readily an entity is said.
 
-        Source: Guo et al. (2017), On calibration of modern neural networks, section 4.2.
+        Where most words are outside, the likeliest chain says too few entities for the best F1; what a penalty on
+        outside gains is tuned as thresholds of labels are. The scores stay those of the chains without it.
+
+        Sources: Guo et al. (2017), On calibration of modern neural networks, section 4.2; Lipton, Elkan,
+        Narayanaswamy (2014), Optimal thresholding of classifiers to maximize F1 measure, section 4.
         """
         some = outputs[:CALIBRATION_ROWS]
-        label_count = labels_in(some)
-        chains = list(chains_of(some, label_count, 1.0))
-        tags = [_tags(c.rows, c.places, c.lengths, targets) for c in chains]
+        chains = list(chains_of(some, labels_in(some), 1.0))
+        tags = [_tags(c, targets) for c in chains]
 
         def loss(temperature: float) -> float:
-            scaled = (
-                type(c)(c.rows, c.places, c.lengths, c.emissions / temperature, c.transitions / temperature)
-                for c in chains
-            )
-            return sum(c.loss(t) for c, t in zip(scaled, tags, strict=True))
+            return sum(c.softened(temperature).loss(t) for c, t in zip(chains, tags, strict=True))
 
-        return Calibration(temperature=fit_temperature(loss), fitted_on=len(targets))
+        temperature = fit_temperature(loss)
+        penalty = best_penalty(targets[: len(some)], [c.softened(temperature) for c in chains])
+        return Calibration(temperature=temperature, thresholds=(penalty,), fitted_on=len(some))
+
+    def tuned(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
+        """Return a calibration that says entities as `calibrate` would, without the temperature; for while training."""
+        return Calibration(
+            thresholds=(best_penalty(targets, list(chains_of(outputs, labels_in(outputs), 1.0))),)
+        )
 
     def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
         """Return rows without words: nothing is ever said."""
@@ -290,13 +250,32 @@ def labels_in(outputs: np.ndarray) -> int:
     return int(width - PLACES - 1) // 2
 
 
-def said_spans(outputs: np.ndarray) -> list[np.ndarray]:
-    """Return the spans of the best chain of each row, each int64, (spans, 3)."""
-    said: list[np.ndarray] = [np.zeros((0, 3), np.int64)] * len(outputs)
-    for chains in chains_of(outputs, labels_in(outputs), 1.0):
-        for row, places, tags in zip(chains.rows.tolist(), chains.places, chains.best(), strict=True):
+def said_spans(outputs: np.ndarray, calibration: Calibration) -> list[np.ndarray]:
+    """Return the spans that a model says of each row, each int64, (spans, 3)."""
+    chains = chains_of(outputs, labels_in(outputs), calibration.temperature)
+    return _said(chains, len(outputs), _penalty(calibration))
+
+
+def best_penalty(targets: np.ndarray, chains: Sequence[Chains]) -> float:
+    """Return the penalty on outside that gives the best F1 over all spans; the smallest of equals."""
+    label_count = (chains[0].emissions.shape[2] - 1) // 2 if chains else 0
+
+    def f1(penalty: float) -> float:
+        return count_spans(list(targets), _said(chains, len(targets), penalty), label_count).overall()[2]
+
+    return max(PENALTIES, key=lambda penalty: (f1(penalty), -penalty))
+
+
+def _said(many: Iterable[Chains], rows: int, penalty: float) -> list[np.ndarray]:
+    said: list[np.ndarray] = [np.zeros((0, 3), np.int64)] * rows
+    for chains in many:
+        for row, places, tags in zip(chains.rows.tolist(), chains.places, chains.best(penalty), strict=True):
             said[row] = _in_characters(spans_in(tags), places)
     return said
+
+
+def _penalty(calibration: Calibration) -> float:
+    return calibration.thresholds[0] if calibration.thresholds else 0.0
 
 
 def _in_characters(spans: Sequence[tuple[int, int, int]], places: np.ndarray) -> np.ndarray:
@@ -304,10 +283,10 @@ def _in_characters(spans: Sequence[tuple[int, int, int]], places: np.ndarray) ->
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def _tags(rows: np.ndarray, places: np.ndarray, lengths: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    tags = np.zeros(places.shape[:2], np.int64)
-    for number, row in enumerate(rows.tolist()):
-        words = places[number, : lengths[number]]
+def _tags(chains: Chains, targets: np.ndarray) -> np.ndarray:
+    tags = np.zeros(chains.places.shape[:2], np.int64)
+    for number, row in enumerate(chains.rows.tolist()):
+        words = chains.places[number, : chains.lengths[number]]
         tags[number, : len(words)] = tags_of(targets[row], words)
     return tags
 

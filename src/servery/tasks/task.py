@@ -186,6 +186,8 @@ class LearnableTask(Task):
     primary_metric: ClassVar[str]
     quality_title: ClassVar[str]
     """What `quality` is, in words, e.g. "share of rows answered rightly"."""
+    has_calibration: ClassVar[bool] = True
+    """Whether `calibrate` learns anything from outputs; where it does not, they need not be computed."""
 
     @abstractmethod
     def accepts(self, target: Column) -> bool:

@@ -245,7 +245,7 @@ def plain(text: str) -> str:
 
 
 def spelled(text: str, symbols: Sequence[str]) -> np.ndarray:
-    """Return outputs that say a text, a frame of 1 s a symbol with a blank behind it, float32, (frames, 2 + symbols)."""
+    """Return outputs that say a text, a second a frame, blanks between, float32, (frames, 2 + symbols)."""
     places = [symbols.index(character) + 1 for character in text if character in symbols]
     row = np.zeros((max(2 * len(places), 1), 2 + len(symbols)), np.float32)
     row[:, 0] = np.arange(1, len(row) + 1)

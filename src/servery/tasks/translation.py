@@ -95,6 +95,7 @@ class Translation(LearnableTask):
     unit = "characters"
     primary_metric = "bleu"
     quality_title = "chrF of the row, from 0 to 1"
+    has_calibration = False
     parameters = TranslationParameters
     answer = TranslationAnswer
 

@@ -54,7 +54,8 @@ class Muon(Optimizer):
             memory["momentum"] = torch.zeros_like(weight)
         momentum = memory["momentum"].lerp_(gradient, 1 - MOMENTUM)
         step = orthogonal(gradient.lerp(momentum, MOMENTUM))
-        return step * (MATCHED_SIZE * max(weight.shape) ** 0.5)
+        scale: float = MATCHED_SIZE * float(max(weight.shape)) ** 0.5
+        return step * scale
 
     def _adam(self, weight: Tensor, gradient: Tensor) -> Tensor:
         memory = self.state[weight]
@@ -83,7 +84,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         square = found @ found.t()
         found = first * found + (third * square + fifth * square @ square) @ found
-    return (found.t() if is_tall else found).to(matrix.dtype)
+    result: Tensor = found.t() if is_tall else found
+    return result.to(matrix.dtype)
 
 
 def matrices(network: nn.Module) -> set[Tensor]:

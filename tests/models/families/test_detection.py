@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from servery.errors import DataError
 from servery.models.families._detection_examples import DetectionExamples, Shaking
 from servery.models.families._detection_objective import box_loss, focal_loss, generalised_overlap
 from servery.nn.networks.centre_detector import STRIDE, CentreDetector
@@ -100,6 +101,14 @@ def test_an_epoch_of_a_small_data_set_takes_every_row_several_times() -> None:
     rows = np.concatenate(longer.order(0, 0, 8))
     assert sorted(rows % 8) == sorted(list(range(8)) * 3)
     assert longer.batch(rows[:8], 0, 0, 0)[0]["pixels"].shape[0] == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [((1.4, 0.1, "both"), "flip is 'both'"), ((0.5, 0.1, "all"), "zoom")]
+)
+def test_changes_that_cannot_be_are_refused(change: tuple[float, float, str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        Shaking(*change)
 
 
 def test_the_focal_loss_is_that_of_the_paper() -> None:

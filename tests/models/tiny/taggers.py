@@ -27,5 +27,15 @@ TINY: dict[str, dict[str, Any]] = {
     "tagging/cnn": TAGGER,
     "tagging/transformer": {**TAGGER, "learning_rate": 3e-3},
     "tagging/encoder-head": {**TAGGER, "context_dropout": 0.0, "encoder": FOLDER, "layers": [1, 2]},
+    "tagging/encoder-finetune": {
+        **TAGGER,
+        "context_dropout": 0.0,
+        "encoder": FOLDER,
+        "layers": [1, 2],
+        "encoder_learning_rate": 1e-3,
+        "encoder_epochs": 2,
+        "frozen_blocks": 1,
+        "precision": "float32",
+    },
 }
 BY_HEART = {"tagging": ("entity_f1", 0.95)}

@@ -58,11 +58,10 @@ def _weights(words: int) -> dict[str, torch.Tensor]:
     return weights
 
 
-def tiny_encoder() -> Path:
-    """Write a folder as the Hub has them, and return it; it goes when the process ends."""
+def tiny_encoder(texts: list[str]) -> Path:
+    """Write a folder as the Hub has them, and return it; it goes when the process ends. It knows the texts' words."""
     folder = Path(tempfile.mkdtemp(prefix="servery-tiny-encoder-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    texts = [str(row["text"]) for row in find_field("sentiment-analysis").offers[0].sample(320, 0).examples()]
     tokenizer = _tokenizer(texts)
     config = {
         "model_type": "bert",
@@ -82,7 +81,8 @@ def tiny_encoder() -> Path:
     return folder
 
 
-FOLDER = str(tiny_encoder())
+REVIEWS = [str(row["text"]) for row in find_field("sentiment-analysis").offers[0].sample(320, 0).examples()]
+FOLDER = str(tiny_encoder(REVIEWS))
 TINY: dict[str, dict[str, Any]] = {
     "text/encoder-head": {"encoder": FOLDER, "inverse_penalty": 1000.0, "max_iterations": 300},
     "text/encoder-finetune": {

@@ -22,7 +22,9 @@ def verb(
     key_variable: Annotated[
         str, typer.Option(help="Of another server: the environment variable that holds its key.")
     ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Even if it needs more memory than there is.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if it needs more memory than there is.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Register a model that was made elsewhere: of the Hugging Face Hub, of a folder, or behind another server.

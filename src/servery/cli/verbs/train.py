@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import servery
-from servery.cli.options import AsJson, pairs, seconds
+from servery.cli.options import AsJson, pairs, seconds, typed
 from servery.cli.output import TerminalProgress, print_json
 from servery.errors import UsageError
 
@@ -54,7 +54,7 @@ def verb(
         "outside": outside,
         "kinds": pairs(kind, "--kind"),
         "roles": pairs(role, "--role"),
-        "hyperparameters": {name: _value(text) for name, text in pairs(setting, "--set").items()},
+        "hyperparameters": {name: typed(text) for name, text in pairs(setting, "--set").items()},
     }
     chosen = {key: value for key, value in changes.items() if value not in (None, "", {})}
     full = servery.Plan.read(plan).with_changes(**chosen) if plan else _plan(chosen)
@@ -80,12 +80,3 @@ def _plan(chosen: dict[str, Any]) -> servery.Plan:
             param=missing[0],
         )
     return servery.Plan(**chosen)
-
-
-def _value(text: str) -> Any:
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text.lower(), text)

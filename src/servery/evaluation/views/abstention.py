@@ -71,6 +71,8 @@ def _answered(found: Any) -> Figure:
             f"abstaining costs against a mistake: it answers {chosen['coverage']:.0%} of the rows, and of these it "
             f"is {chosen['answered_quality']:.3f}."
         )
+    elif found["outside"]:
+        sentence += f"It abstains where {found['outside']} is the best label; on validation more never paid."
     else:
         sentence += (
             "On validation abstaining never paid, so it answers all; a caller may still ask it to abstain."

@@ -20,7 +20,8 @@ from servery.evaluation.labels import curve_of
 from servery.evaluation.view import Case, View
 from servery.metrics.detection import Found, matches, overlap
 from servery.models.encoders.pictures import open_picture
-from servery.tasks.detection import Detection, boxes_of, found_of, thresholds_of
+from servery.tasks.boxes import boxes_of
+from servery.tasks.detection import Detection, found_of, thresholds_of
 from servery.tasks.task import LearnableTask
 
 MOST_PICTURES = 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from servery.evaluation import figures
 from servery.evaluation.figure import Figure
 from servery.evaluation.view import Case, View
 from servery.metrics.entities import are_right, count_spans
-from servery.tasks.tagging import TAGGING, said_spans
+from servery.tasks.tagging import Tagging, said_spans
 from servery.tasks.task import LearnableTask
 
 MOST_SENTENCES = 12
@@ -46,11 +47,15 @@ class Entities(View):
 
     def accepts(self, task: LearnableTask) -> bool:
         """Whether the task tags texts."""
-        return task is TAGGING
+        return isinstance(task, Tagging)
 
     def look(self, case: Case) -> dict[str, Any]:
         """Return marked sentences, counts by label and the confusions."""
-        labels, truths, said = case.predictor.signature.labels, list(case.targets), said_spans(case.outputs)
+        labels, truths, said = (
+            case.predictor.signature.labels,
+            list(case.targets),
+            said_spans(case.outputs, case.predictor.calibration),
+        )
         column = next(c.name for c in case.test.inputs if c.kind is Kind.TEXT)
         texts = [text or "" for text in case.test[column]]
         counts = count_spans(truths, said, len(labels))
@@ -59,7 +64,9 @@ class Entities(View):
         columns = (found.precision, found.recall, found.f1, found.support)
         rows = zip(labels, *(values.tolist() for values in columns), strict=True)
         return {
-            "labels": [dict(zip(("label", "precision", "recall", "f1", "support"), row, strict=True)) for row in rows],
+            "labels": [
+                dict(zip(("label", "precision", "recall", "f1", "support"), row, strict=True)) for row in rows
+            ],
             "confusion": matrix.tolist(),
             "moved": moved,
             "totals": [int(part.sum()) for part in (counts.hits, counts.said, counts.there)],
@@ -75,7 +82,8 @@ class Entities(View):
 
 def _telling(truths: Sequence[np.ndarray], said: Sequence[np.ndarray], texts: Sequence[str]) -> list[int]:
     """Return rows to show: of those with a fault twice as many as of those that are right, spread over all."""
-    faulty, right = [], []
+    faulty: list[int] = []
+    right: list[int] = []
     for row, (truth, guess) in enumerate(zip(truths, said, strict=True)):
         if (len(truth) or len(guess)) and len(texts[row]) <= MOST_CHARACTERS:
             is_right = len(truth) == len(guess) and are_right(truth, guess).all()
@@ -96,7 +104,7 @@ def _pieces(text: str, truth: np.ndarray, said: np.ndarray, labels: Sequence[str
     right = set(map(tuple, truth.tolist())) & set(map(tuple, said.tolist()))
     cuts = sorted({0, len(text), *truth[:, :2].flatten().tolist(), *said[:, :2].flatten().tolist()})
     pieces = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         held, guessed = _over(truth, start), _over(said, start)
         names = (labels[held[2]] if held else "", labels[guessed[2]] if guessed else "")
         kind = ""
@@ -121,7 +129,7 @@ def _confusion(
     matrix = np.zeros((label_count + 1, label_count + 1), np.int64)
     moved = 0
     for truth, guess in zip(truths, said, strict=True):
-        taken = set()
+        taken: set[int] = set()
         for start, end, label in truth.tolist():
             overlaps = np.minimum(guess[:, 1], end) - np.maximum(guess[:, 0], start)
             overlaps[list(taken)] = 0
@@ -210,7 +218,11 @@ def _labels(found: Mapping[str, Any]) -> Figure:
         figures.draw(paint, 4.8, 0.7 + 0.32 * len(ranked), "entity-labels"),
         ("Label", "Entities", "Precision", "Recall", "F1"),
         tuple(
-            (row["label"], f"{row['support']:,}", *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")))
+            (
+                row["label"],
+                f"{row['support']:,}",
+                *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
+            )
             for row in ranked
         ),
     )
@@ -223,7 +235,9 @@ def _confusions(found: Mapping[str, Any]) -> Figure:
     true, said = np.unravel_index(int(wrong.argmax()), wrong.shape)
     sentence = "No entity was taken for another, missed or made up."
     if wrong.any():
-        told = f"{names[true]} taken for {names[said]}" if names[true] != NOTHING else f"{names[said]} made up"
+        told = (
+            f"{names[true]} taken for {names[said]}" if names[true] != NOTHING else f"{names[said]} made up"
+        )
         told = f"{names[true]} missed" if names[said] == NOTHING else told
         sentence = f"The most frequent fault is {told}: {int(wrong[true, said]):,} times."
     if found["moved"]:

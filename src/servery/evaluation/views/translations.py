@@ -81,8 +81,8 @@ def _examples(examples: Sequence[Mapping[str, Any]]) -> Figure:
     )
     return Figure(
         "Translations",
-        "From the best test row down to the worst, evenly spread: the text, the translation with its chrF, and, where it "
-        "differs, the reference in italics.",
+        "From the best test row down to the worst, evenly spread: the text, the translation with its chrF, and, where "
+        "it differs, the reference in italics.",
         f'<ul style="padding-left: 1.2em">{items}</ul>',
         ("Text", "Reference", "Translation", "chrF"),
         rows,
@@ -118,9 +118,8 @@ def _map(found: Mapping[str, Any], number: int) -> str:
         parts.append(f'<text x="{x:.0f}" y="{top - MARGIN:.0f}" {turn}>{html.escape(piece.strip())}</text>')
     for line, (piece, weights) in enumerate(zip(target, found["weights"], strict=False)):
         y = top + CELL * line
-        parts.append(
-            f'<text x="{left - MARGIN:.0f}" y="{y + 0.65 * CELL:.0f}" text-anchor="end">{html.escape(piece.strip())}</text>'
-        )
+        place = f'x="{left - MARGIN:.0f}" y="{y + 0.65 * CELL:.0f}"'
+        parts.append(f'<text {place} text-anchor="end">{html.escape(piece.strip())}</text>')
         for column, weight in enumerate(weights):
             parts.append(
                 f'<rect x="{left + CELL * column:.0f}" y="{y:.0f}" width="{CELL - 2}" height="{CELL - 2}" rx="3" '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,10 +73,17 @@ def spoken(text: str, chance: np.random.Generator) -> bytes:
     voice = Voice(chance.uniform(90, 240), chance.uniform(0.9, 1.15), chance.uniform(0.85, 1.2))
     parts = [_silence(chance.uniform(0.05, 0.15))]
     for letter in text:
-        parts += [_silence(chance.uniform(0.08, 0.2))] if letter == " " else _said(SOUNDS[letter], voice, chance)
+        parts += (
+            [_silence(chance.uniform(0.08, 0.2))] if letter == " " else _said(SOUNDS[letter], voice, chance)
+        )
     samples = np.concatenate([*parts, _silence(chance.uniform(0.05, 0.15))])
     samples *= chance.uniform(0.3, 0.9) / max(float(np.abs(samples).max()), 1e-9)
     return wav_of(samples + chance.uniform(0.001, 0.01) * chance.standard_normal(len(samples)), RATE)
+
+
+def example(text: str) -> str:
+    """Return a text as the base64 of a wav, always the same."""
+    return base64.b64encode(spoken(text, np.random.default_rng(0))).decode("ascii")
 
 
 def _said(sound: Sound, voice: Voice, chance: np.random.Generator) -> list[np.ndarray]:
@@ -100,9 +108,7 @@ def _voiced(count: int, pitch: float, formants: np.ndarray) -> np.ndarray:
 def _breathed(count: int, formants: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     """Return noise, louder where the resonances are, (count,)."""
     spectrum = np.fft.rfft(chance.standard_normal(count))
-    return np.asarray(
-        np.fft.irfft(spectrum * _resonance(np.fft.rfftfreq(count, 1 / RATE), formants), count)
-    )
+    return np.asarray(np.fft.irfft(spectrum * _resonance(np.fft.rfftfreq(count, 1 / RATE), formants), count))
 
 
 def _resonance(hertz: np.ndarray, formants: np.ndarray) -> np.ndarray:

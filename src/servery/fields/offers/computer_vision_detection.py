@@ -73,8 +73,8 @@ def _draw(chance: random.Random) -> tuple[bytes, list[dict[str, Any]]]:
 
 
 def _touch(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    across = one["xmin"] < other["xmax"] + GAP and other["xmin"] < one["xmax"] + GAP
-    return across and one["ymin"] < other["ymax"] + GAP and other["ymin"] < one["ymax"] + GAP
+    axes = (("xmin", "xmax"), ("ymin", "ymax"))
+    return all(one[low] < other[high] + GAP and other[low] < one[high] + GAP for low, high in axes)
 
 
 def _shape(pen: Any, label: str, box: tuple[int, int, int, int], ink: tuple[int, ...]) -> None:

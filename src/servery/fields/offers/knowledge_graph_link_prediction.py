@@ -26,7 +26,20 @@ _COUNTRIES = {
 """Country to its language and its towns, the capital first; all invented."""
 _FIRMS = ("Lumen Works", "Tidal Foods", "Quill Press", "Orbit Rail", "Fern Textiles", "Cobalt Mining")
 _FIRST = ("Ada", "Bela", "Cyril", "Dora", "Emil", "Freya", "Goran", "Hana", "Igor", "Juna", "Karl", "Lena")
-_LAST = ("Arden", "Brook", "Castell", "Dahl", "Egger", "Falk", "Gant", "Holm", "Isler", "Jorn", "Kober", "Lund")
+_LAST = (
+    "Arden",
+    "Brook",
+    "Castell",
+    "Dahl",
+    "Egger",
+    "Falk",
+    "Gant",
+    "Holm",
+    "Isler",
+    "Jorn",
+    "Kober",
+    "Lund",
+)
 _FACTS_PER_PERSON = 5
 
 
@@ -62,7 +75,11 @@ def _places(chance: random.Random) -> Iterator[tuple[str, str, str]]:
 def _people(chance: random.Random, count: int) -> Iterator[tuple[str, str, str]]:
     """Yield five facts of each person; a person lives and works where their firm is."""
     names = [f"{first} {last}" for last in _LAST for first in _FIRST]
-    numbered = [name if turn == 0 else f"{name} {turn + 1}" for turn in range(count // len(names) + 1) for name in names]
+    numbered = [
+        name if turn == 0 else f"{name} {turn + 1}"
+        for turn in range(count // len(names) + 1)
+        for name in names
+    ]
     homes = list(_COUNTRIES)
     for place, name in enumerate(numbered[:count]):
         country = homes[place % 4]
@@ -70,7 +87,11 @@ def _people(chance: random.Random, count: int) -> Iterator[tuple[str, str, str]]
         yield name, "born_in", chance.choice(towns)
         yield name, "citizen_of", country
         yield name, "speaks", language
-        yield name, "works_for", _FIRMS[homes.index(country) + (4 if homes.index(country) < 2 and chance.random() < 0.5 else 0)]
+        yield (
+            name,
+            "works_for",
+            _FIRMS[homes.index(country) + (4 if homes.index(country) < 2 and chance.random() < 0.5 else 0)],
+        )
         yield name, "lives_in", towns[0] if chance.random() < 0.7 else chance.choice(towns)
 
 
@@ -84,7 +105,9 @@ def read_codex(path: Path) -> RawTable:
     if not names.is_file():
         return raw
     table = read_raw(names).values
-    titles = {key: f"{title} ({key})" for key, title in zip(table["relation"], table["label_en"], strict=True)}
+    titles = {
+        key: f"{title} ({key})" for key, title in zip(table["relation"], table["label_en"], strict=True)
+    }
     relations = object_array([titles.get(key, key) for key in raw.values[RELATION]])
     return RawTable({**raw.values, RELATION: relations}, raw.line_numbers, raw.bad_rows, raw.facts)
 

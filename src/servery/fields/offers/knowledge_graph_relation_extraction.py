@@ -43,7 +43,11 @@ _SENTENCES: Mapping[str, tuple[str, str, Mapping[str, tuple[str, ...]]]] = {
                 "{head}, {job} at {tail}, declined to comment {when}.",
                 "{when_first}, {tail} promoted its employee {head}.",
             ),
-            "zh": ("{head}{when}在{tail}担任{job}。", "{tail}{when}聘请了{head}。", "{tail}的{job}{head}{when}没有回应。"),
+            "zh": (
+                "{head}{when}在{tail}担任{job}。",
+                "{tail}{when}聘请了{head}。",
+                "{tail}的{job}{head}{when}没有回应。",
+            ),
         },
     ),
     "founded": (
@@ -56,7 +60,11 @@ _SENTENCES: Mapping[str, tuple[str, str, Mapping[str, tuple[str, ...]]]] = {
                 "{when_first}, {head} set up the company {tail}.",
                 "{tail}, the start-up that {head} created, grew {when}.",
             ),
-            "zh": ("{head}{when}创办了{tail}。", "{tail}由{head}{when}创立。", "{tail}是{head}{when}一手创建的企业。"),
+            "zh": (
+                "{head}{when}创办了{tail}。",
+                "{tail}由{head}{when}创立。",
+                "{tail}是{head}{when}一手创建的企业。",
+            ),
         },
     ),
     "born_in": (
@@ -68,7 +76,11 @@ _SENTENCES: Mapping[str, tuple[str, str, Mapping[str, tuple[str, ...]]]] = {
                 "{tail} is the birthplace of {head}, {job}.",
                 "{head}, a native of {tail}, came back {when}.",
             ),
-            "zh": ("{head}{when}出生于{tail}。", "{tail}是{job}{head}的出生地。", "{head}是土生土长的{tail}人。"),
+            "zh": (
+                "{head}{when}出生于{tail}。",
+                "{tail}是{job}{head}的出生地。",
+                "{head}是土生土长的{tail}人。",
+            ),
         },
     ),
     "based_in": (
@@ -80,7 +92,11 @@ _SENTENCES: Mapping[str, tuple[str, str, Mapping[str, tuple[str, ...]]]] = {
                 "{tail} is home to the headquarters of {head}.",
                 "{head} moved its head office to {tail} {when}.",
             ),
-            "zh": ("{head}总部{when}迁至{tail}。", "{tail}是{head}总部的所在地。", "总部位于{tail}的{head}{when}发布了报告。"),
+            "zh": (
+                "{head}总部{when}迁至{tail}。",
+                "{tail}是{head}总部的所在地。",
+                "总部位于{tail}的{head}{when}发布了报告。",
+            ),
         },
     ),
     NO_RELATION: (
@@ -93,7 +109,11 @@ _SENTENCES: Mapping[str, tuple[str, str, Mapping[str, tuple[str, ...]]]] = {
                 "A letter to {head} mentioned {tail} {when}.",
                 "{tail} was on the map that {head} bought {when}.",
             ),
-            "zh": ("{head}{when}路过{tail}。", "{when}寄给{head}的信里提到了{tail}。", "{head}{when}读了一本关于{tail}的书。"),
+            "zh": (
+                "{head}{when}路过{tail}。",
+                "{when}寄给{head}的信里提到了{tail}。",
+                "{head}{when}读了一本关于{tail}的书。",
+            ),
         },
     ),
 }
@@ -101,7 +121,10 @@ _WHEN = {
     "en": "last year|in March|since 2019|on Monday|two years ago|after the war|this spring|in 2021",
     "zh": "去年|三月|2019年|周一|两年前|战后|今年春天|2021年",
 }
-_JOBS = {"en": "an engineer|a lawyer|head of sales|a chemist|an editor", "zh": "工程师|律师|销售主管|化学家|编辑"}
+_JOBS = {
+    "en": "an engineer|a lawyer|head of sales|a chemist|an editor",
+    "zh": "工程师|律师|销售主管|化学家|编辑",
+}
 _OPENINGS = {
     "en": "|According to the report, |As expected, |The paper wrote: |Reportedly, |We learned that ",
     "zh": "|据报道，|不出所料，|报纸写道：|据悉，|我们得知，",
@@ -119,7 +142,9 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
     made: dict[str, str] = {}
     while len(made) < rows:
         sentence, label = _sentence(chance, "zh" if len(made) % 3 == 2 else "en")
-        made.setdefault(sentence, chance.choice(list(made.values())) if made and chance.random() < _NOISE_SHARE else label)
+        made.setdefault(
+            sentence, chance.choice(list(made.values())) if made and chance.random() < _NOISE_SHARE else label
+        )
     raw = RawTable(
         {SENTENCE: object_array(list(made)), RELATION: object_array(list(made.values()))},
         np.arange(1, rows + 1, dtype=np.int64),
@@ -157,7 +182,10 @@ OFFER = Offer(
         RecipeChoice("cnn", "minutes; short phrases around the entities"),
         RecipeChoice("lstm", "minutes; reads in order in both directions"),
         RecipeChoice("attention", "minutes; the same, with the words weighed"),
-        RecipeChoice("encoder-finetune", "ten minutes; a pretrained encoder trained further, by far the best on English"),
+        RecipeChoice(
+            "encoder-finetune",
+            "ten minutes; a pretrained encoder trained further, by far the best on English",
+        ),
     ),
     starter_recipe="tfidf-linear",
     columns={

@@ -37,8 +37,9 @@ _CLAUSES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Guten Morgen|Entschuldigung|Ich glaube schon|Nächste Woche|Bitte denken Sie daran|Gestern|Ehrlich gesagt"
         ),
         _several(
-            "der Zug fährt um acht ab|wir warten noch auf eine Antwort|die Kinder spielen draußen|es regnet schon "
-            "wieder|niemand weiß, wo der Schlüssel ist|dieses Buch gehört meinem Bruder|das Geschäft schließt heute früh"
+            "der Zug fährt um acht ab|wir warten noch auf eine Antwort|die Kinder spielen draußen|es regnet "
+            "schon wieder|niemand weiß, wo der Schlüssel ist|dieses Buch gehört meinem Bruder|das Geschäft schließt "
+            "heute früh"
         ),
     ),
     "fr": (
@@ -109,8 +110,8 @@ _CLAUSES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fi": (
         _several("Hyvää huomenta|Anteeksi|Luulen niin|Huomenna|Muistakaa|Eilen|Rehellisesti sanottuna"),
         _several(
-            "juna lähtee kello kahdeksan|odotamme yhä vastausta|lapset leikkivät ulkona|taas sataa vettä|kukaan ei tiedä, "
-            "missä avain on|tämä kirja on veljeni|kauppa menee tänään aikaisin kiinni"
+            "juna lähtee kello kahdeksan|odotamme yhä vastausta|lapset leikkivät ulkona|taas sataa vettä|kukaan ei "
+            "tiedä, missä avain on|tämä kirja on veljeni|kauppa menee tänään aikaisin kiinni"
         ),
     ),
     "ru": (
@@ -139,8 +140,8 @@ _CLAUSES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ko": (
         _several("안녕하세요|실례합니다|그런 것 같아요|내일|기억하세요|어제|솔직히 말하면"),
         _several(
-            "기차는 여덟 시에 출발합니다|우리는 아직도 대답을 기다리고 있습니다|아이들이 밖에서 놀고 있어요|또 비가 와요|"
-            "열쇠가 어디 있는지 아무도 몰라요|이 책은 우리 형 거예요|오늘은 가게가 일찍 닫아요"
+            "기차는 여덟 시에 출발합니다|우리는 아직도 대답을 기다리고 있습니다|아이들이 밖에서 놀고 있어요|"
+            "또 비가 와요|열쇠가 어디 있는지 아무도 몰라요|이 책은 우리 형 거예요|오늘은 가게가 일찍 닫아요"
         ),
     ),
     "ar": (

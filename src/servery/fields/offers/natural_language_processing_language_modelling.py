@@ -15,7 +15,13 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "name": ("Ada", "Bo", "Chen", "Dora", "Emil", "Fatima", "Goran", "Hana"),
     "thing": ("a red lamp", "three maps", "an old clock", "two letters", "a small boat", "some bread"),
     "place": ("the harbour", "the market", "the mill", "the north gate", "the library", "the bridge"),
-    "weather": ("It rained.", "The sun was out.", "A wind came up.", "There was fog.", "Snow lay everywhere."),
+    "weather": (
+        "It rained.",
+        "The sun was out.",
+        "A wind came up.",
+        "There was fog.",
+        "Snow lay everywhere.",
+    ),
     "moment": ("In the morning", "At noon", "After supper", "Before dawn", "On the third day"),
     "feeling": ("glad", "tired", "hungry", "worried", "late", "proud"),
 }

@@ -118,7 +118,6 @@ OFFER = Offer(
         RecipeChoice("encoder-finetune", "the best with little data, English; many minutes"),
     ),
     starter_recipe="tfidf-linear",
-    starter_hyperparameters={"phrase_length": 4},
     columns={
         "text": "the review",
         "aspect": "what in it is asked about, spelled as in the text",

@@ -17,8 +17,6 @@ from servery.data.recording_files import read_recordings
 from servery.fields._field import Offer, RecipeChoice
 from servery.fields.offers import _formants
 
-EXAMPLE = ""
-
 
 def sample(rows: int = 600, seed: int = 0) -> Dataset:
     """Synthesise one of eight commands in many voices.
@@ -50,12 +48,17 @@ OFFER = Offer(
     tasks=("classification", "multi-label-classification"),
     form="audio",
     recipes=(
-        RecipeChoice("speech-dnn", "seconds to a minute; each frame with its neighbours, then the mean of all"),
+        RecipeChoice(
+            "speech-dnn", "seconds to a minute; each frame with its neighbours, then the mean of all"
+        ),
         RecipeChoice("speech-rnn", "a minute or two; reads the frames in both directions"),
         RecipeChoice("speech-cnn", "a minute or two; sees patterns wherever they are in pitch and time"),
     ),
     starter_recipe="speech-cnn",
-    columns={"audio": "a wav, flac, mp3 or ogg recording", "command": "the word or the intent that is spoken"},
+    columns={
+        "audio": "a wav, flac, mp3 or ogg recording",
+        "command": "the word or the intent that is spoken",
+    },
     known_datasets=(
         KnownDataset(
             name="free-spoken-digits",
@@ -84,5 +87,5 @@ OFFER = Offer(
     kinds={"audio": "audio"},
     read=read_recordings,
     sample=sample,
-    example=EXAMPLE,
+    example=_formants.example("go"),
 )

@@ -14,7 +14,6 @@ from servery.fields._field import Offer, RecipeChoice
 from servery.fields.offers import _formants
 
 MOST_WORDS = 3
-EXAMPLE = ""
 
 
 def sample(rows: int = 600, seed: int = 0) -> Dataset:
@@ -65,5 +64,5 @@ OFFER = Offer(
     kinds={"text": "text", "audio": "audio"},
     read=read_recordings,
     sample=sample,
-    example=EXAMPLE,
+    example=_formants.example("go left"),
 )

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from servery.errors import InputError, ModelTaskError
+from servery.gateway.capability import model_for
+from servery.gateway.growing import tellable
+from servery.gateway.listening import Listening
 from servery.gateway.message import Request, Response
 from servery.gateway.openai.body import (
+    PROTOCOL,
     InputText,
     OpenAiRequest,
     ask_model,
+    pointing_at,
     version_headers,
 )
 from servery.gateway.openai.dialect import as_openai, openai_error
@@ -48,7 +55,7 @@ class TranscriptionOptions(OpenAiRequest, kw_only=True):
     Attributes:
         response_format: "json", "text", "verbose_json" with times, or the subtitles "srt" and "vtt".
         timestamp_granularities: Of verbose JSON: the times of segments, words or both.
-        stream: Whether the words come as events; here they come all at once, when the whole recording has been heard.
+        stream: Whether the words come as events while the recording is being heard.
         temperature: 0: the models here read the best path.
         language: Told back in verbose JSON; it changes nothing else.
         prompt: Without effect.
@@ -83,6 +90,8 @@ async def transcribe(request: Request) -> Response:
         return asked_bytes(file.content, file.content_type, replica)
 
     size = len(file) if isinstance(file, str) else len(file.content)
+    if options.stream:
+        return await _streamed(request, options, read, size)
     predicted = await ask_model(request, options.model, TASKS, read, "/file", size)
     answer = predicted.answered.answers[0]
     assert isinstance(answer, TranscriptionAnswer)
@@ -127,8 +136,6 @@ def _headers(predicted: Predicted, options: TranscriptionOptions) -> list[tuple[
 def _response(
     answer: TranscriptionAnswer, options: TranscriptionOptions, headers: list[tuple[bytes, bytes]]
 ) -> Response:
-    if options.stream:
-        return Response(content_type=CONTENT_TYPE, headers=[*headers, *HEADERS], stream=_events(answer))
     match options.response_format:
         case "json":
             return Response.json({"text": answer.text, "usage": usage_of(answer)}, headers=headers)
@@ -142,10 +149,56 @@ def _response(
     return Response(body=text.encode(), content_type="text/plain; charset=utf-8", headers=headers)
 
 
-async def _events(answer: TranscriptionAnswer) -> AsyncGenerator[bytes]:
-    for place, spoken in enumerate(answer.words):
-        yield event({"type": "transcript.text.delta", "delta": f" {spoken.word}" if place else spoken.word})
-    yield event({"type": "transcript.text.done", "text": answer.text})
+async def _streamed(
+    request: Request, options: TranscriptionOptions, read: Callable[[Replica], Asked], size: int
+) -> Response:
+    """Answer word by word; what is refused before the first stretch was heard has its status."""
+    await model_for(request, options.model, TASKS)
+    deadline = request.deadline()
+    last = deadline if request.header("x-deadline-ms") is not None else math.inf
+    stream = _told(request, options, read, size, last)
+    with pointing_at("/file"):
+        listening = await request.within(deadline, anext(stream))
+    assert isinstance(listening, Listening)
+    headers = _headers(listening.predicted, options)
+
+    async def events() -> AsyncGenerator[bytes]:
+        async with aclosing(stream):
+            async for told in stream:
+                assert isinstance(told, bytes)
+                yield told
+
+    return Response(content_type=CONTENT_TYPE, headers=[*headers, *HEADERS], stream=events())
+
+
+async def _told(
+    request: Request,
+    options: TranscriptionOptions,
+    read: Callable[[Replica], Asked],
+    size: int,
+    deadline: float,
+) -> AsyncGenerator[Listening | bytes]:
+    """Yield what listens, once the first stretch was heard; then the events."""
+    replica = await request.gateway.engine.replica(options.model)
+    with replica.lease():
+        request.note(replica, PROTOCOL)
+        asked = await asyncio.to_thread(read, replica) if size > LARGE_BODY_BYTES else read(replica)
+        listening, is_begun, is_spoken = Listening(request, replica, asked), False, False
+        try:
+            async with aclosing(listening.words_as_heard(deadline)) as stretches:
+                async for words in stretches:
+                    if not is_begun:
+                        is_begun = True
+                        yield listening
+                    for spoken in words:
+                        delta = f" {spoken.word}" if is_spoken else spoken.word
+                        is_spoken = True
+                        yield event({"type": "transcript.text.delta", "delta": delta})
+            yield event({"type": "transcript.text.done", "text": listening.answer.text})
+        except Exception as error:
+            if not is_begun:
+                raise
+            yield event(request.error_shape(tellable(error, request), request.id))
 
 
 @as_openai

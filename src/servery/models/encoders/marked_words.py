@@ -86,6 +86,7 @@ class MarkedWords(Encoder):
         begin, end = (int(places[first, 0]), int(places[last - 1, 1])) if last > first else (0, 0)
         # Entities of blanks alone leave nothing to read; a mark stands for them.
         row = self.words.row(marked.text[begin:end] or "?", cut=True)
+        del row["places"]  # distances stand for them
         numbers = np.arange(len(row["words"])) + first
         return {
             **row,

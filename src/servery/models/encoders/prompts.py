@@ -16,8 +16,12 @@ from servery.models.encoder import Batch, Encoder
 from servery.tasks.image_generation import GUIDANCE, HEIGHT, SEED, STEPS, WIDTH
 
 _WORD = re.compile(r"\w+")
+_PARTS = re.compile(r"[/>:]")
 MOST_NAMED = 12
 """Things that an error lists."""
+MOST_COMPARED, SHORTEST_COMPARED = 100, 3
+"""Characters of a prompt, and of a word in it, that are compared with what can be drawn."""
+LEAST_ALIKE = 0.6
 MOST_NOISE = 2**24
 
 
@@ -54,12 +58,13 @@ class Prompts(Encoder):
         self.height = height
         self.draws_in_steps = draws_in_steps
         self._places = {_words(thing): place for place, thing in reversed(list(enumerate(self.things)))}
-        self._last = [frozenset(_words(re.split(r"[/>:]", thing)[-1])) for thing in self.things]
+        self._last = [frozenset(_words(_PARTS.split(thing)[-1])) for thing in self.things]
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
         """Return `thing`, int64, (rows,), and `noise`, standard normal float32, (rows, *noise).
 
-        Without a seed noise is drawn afresh; of a whole data set (`cut`) it follows from the row's place.
+        Without a seed noise is drawn afresh. Of a whole data set (`cut`) a prompt that was never learned gets any of
+        the things.
 
         Raises:
             InputError: A prompt names none or several of the things, or what is asked besides cannot be.
@@ -70,7 +75,10 @@ class Prompts(Encoder):
             seed = example.get(SEED)
             chance = np.random.default_rng(secrets.randbits(63) if seed is None else seed)
             noise[row] = chance.standard_normal(self.noise, dtype=np.float32)
-            things[row] = self._thing(example.get(self.column), chance)
+            prompt = example.get(self.column)
+            # What a request asks for was prepared, and carries a width; rows of data sets do not.
+            is_known = not cut or WIDTH in example or _words(str(prompt)) in self._places
+            things[row] = self._thing(prompt if is_known else None, chance)
         return {"thing": things, "noise": noise}
 
     def _thing(self, prompt: object, chance: np.random.Generator) -> int:
@@ -83,7 +91,8 @@ class Prompts(Encoder):
         words = _words(prompt)
         if words in self._places:
             return self._places[words]
-        named = self._named(frozenset(words))
+        # Who writes a whole name means that one: "dngn/wal" is no "dngn".
+        named = [] if _PARTS.search(prompt) else self._named(frozenset(words))
         if len(named) == 1:
             return named[0]
         raise InputError(
@@ -131,18 +140,13 @@ class Prompts(Encoder):
         return f"Did you mean {close[0]!r}?" if close else None
 
     def _close(self, prompt: str) -> list[str]:
-        """Return the things whose name, or a part of it, is spelled most like the prompt or one of its words."""
-        asked = [prompt[:200].lower(), *_words(prompt[:200])]
+        """Return the things that are spelled most like the prompt, as a whole or word by word."""
+        asked = prompt[:MOST_COMPARED].lower()
         likeness = {
-            thing: max(
-                difflib.SequenceMatcher(None, one, other).ratio()
-                for one in asked
-                for other in (thing.lower(), *_words(thing))
-            )
-            for thing in self.things
+            thing: max(_alike(asked, thing.lower()), _alike_in_words(asked, thing)) for thing in self.things
         }
         close = sorted(likeness, key=lambda thing: -likeness[thing])
-        return [thing for thing in close if likeness[thing] > 0.6][:5]
+        return [thing for thing in close if likeness[thing] > LEAST_ALIKE][:MOST_NAMED]
 
     def state(self) -> dict[str, Any]:
         """Return the things and the sizes."""
@@ -171,6 +175,17 @@ class Prompts(Encoder):
             return cls(str(state["column"]), things, noise, width, height, bool(state["draws_in_steps"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"The state of the encoder 'prompts' is torn: {error!r}.") from error
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+def _alike_in_words(asked: str, thing: str) -> float:
+    """Return how well each longer word that was asked for is found among those of a thing, from 0 to 1."""
+    words = [word for word in _words(asked) if len(word) >= SHORTEST_COMPARED]
+    best = [max(_alike(word, other) for other in _words(thing)) for word in words]
+    return sum(best) / len(best) if best else 0.0
 
 
 def _words(text: str) -> tuple[str, ...]:

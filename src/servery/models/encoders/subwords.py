@@ -162,7 +162,7 @@ class Subwords(Encoder):
 
     def pieces(self) -> list[str]:
         """Return what each token stands for; nothing for those before RESERVED."""
-        return [""] * RESERVED + [self._tokenizer.id_to_token(theirs) for theirs in self.order]
+        return [""] * RESERVED + [self._tokenizer.id_to_token(theirs) or "" for theirs in self.order]
 
     def sizes(self, examples: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the number of tokens of each example."""

@@ -16,7 +16,9 @@ from servery.models.encoder import Batch, Encoder
 from servery.models.encoders._words import CJK, text_of
 
 PADDING, UNKNOWN, RESERVED = 0, 1, 2
-MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e4e"
+MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e4e"
+)
 """Signs that belong to the letter before them, which Python's \\w leaves out."""
 WORD = re.compile(rf"https?://\S+|www\.\S+|[{CJK}]|(?:[^\W\d_{CJK}]|[{MARKS}])+|\d+|[^\w\s]|_")
 """An address, a CJK character, a run of letters, a run of digits, or one mark: the finest pieces, so that a span
@@ -167,9 +169,11 @@ class TaggedWords(Encoder):
             ArtifactError: The state is not one this encoder wrote.
         """
         try:
-            names = ("columns", "words", "shapes", "affixes", "symbols")
-            lists = [[str(value) for value in state[name]] for name in names]
-            return cls(*lists, int(state["max_words"]))
+            columns, words, shapes, affixes, symbols = (
+                [str(value) for value in state[name]]
+                for name in ("columns", "words", "shapes", "affixes", "symbols")
+            )
+            return cls(columns, words, shapes, affixes, symbols, int(state["max_words"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"The state of the encoder 'tagged_words' is torn: {error!r}.") from error
 

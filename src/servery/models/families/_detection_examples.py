@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from servery.errors import DataError
 from servery.models.encoders.letterbox import GREY
 from servery.models.families._examples import EncodedExamples
 from servery.nn.networks.centre_detector import STRIDE
 
+FLIPS = ("none", "horizontal", "all")
 LEAST_LEFT = 0.4
 """Share of a box that must stay in the picture when it is cropped; the rest of a thing is too little to tell it."""
 SPREAD = 0.54 / 6
@@ -33,11 +35,22 @@ class Shaking:
         zoom: Largest factor of size either way; 1 leaves size and place.
         jitter: Largest change of contrast and colour (factor e^jitter) and of brightness (jitter x 64).
         flip: "none", "horizontal", or "all": also upside down.
+
+    Raises:
+        DataError: There is no such flip, or the zoom is below 1.
     """
 
     zoom: float
     jitter: float
     flip: str
+
+    def __post_init__(self) -> None:
+        if self.flip not in FLIPS:
+            raise DataError(f"flip is {self.flip!r}; expected {', '.join(FLIPS)}.", param="flip")
+        if self.zoom < 1:
+            raise DataError(
+                f"zoom is {self.zoom:g}; expected at least 1, which changes no size.", param="zoom"
+            )
 
 
 class DetectionExamples(EncodedExamples):
@@ -174,4 +187,4 @@ def _bump(middle: float, side: float, places: int) -> np.ndarray:
     """Return a Gaussian of a box's side over the places, 1 at the place that holds its middle."""
     top = min(max(int(middle / STRIDE), 0), places - 1)
     spread = max(SPREAD * side / STRIDE, LEAST_SPREAD)
-    return np.exp(-0.5 * ((np.arange(places) - top) / spread) ** 2).astype(np.float32)  # type: ignore[no-any-return]
+    return np.exp(-0.5 * ((np.arange(places) - top) / spread) ** 2).astype(np.float32)

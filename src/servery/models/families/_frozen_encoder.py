@@ -8,10 +8,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from servery.models.families._examples import TokenExamples
 from servery.models.families._logistic_fit import LogisticFit, fit_logistic
-from servery.models.families._pretrained_examples import PretrainedExamples
 from servery.models.recipe import Work
 from servery.nn.networks.encoder_classifier import EncoderClassifier
+from servery.nn.networks.encoder_relation import EncoderRelation
+
+HeadedEncoder = EncoderClassifier | EncoderRelation
+"""Networks whose `out` reads what their `vectors` gives."""
 
 BATCH = 64
 CANDIDATES = (3.0, 10.0, 30.0, 100.0)
@@ -27,7 +31,7 @@ class Head:
 
 
 def vectors_of(
-    network: EncoderClassifier, examples: PretrainedExamples, work: Work, rows: np.ndarray | None = None
+    network: HeadedEncoder, examples: TokenExamples, work: Work, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the vectors of texts, float32, (rows, size); computed once, in batches of like lengths.
 
@@ -84,7 +88,7 @@ def _score(work: Work, outputs: np.ndarray, wanted: np.ndarray) -> float:
     return work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
 
 
-def put_head(network: EncoderClassifier, head: Head) -> None:
+def put_head(network: HeadedEncoder, head: Head) -> None:
     """Write a head into the network's last layer."""
     layer = cast(Any, network.out)
     with torch.no_grad():

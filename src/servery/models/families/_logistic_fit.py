@@ -14,6 +14,8 @@ from servery.models.recipe import Work
 
 GRADIENT_TOLERANCE = 1e-5
 """Largest entry of the gradient of the mean loss at which the fit ends."""
+LOSS_TOLERANCE = 1e-9
+"""Gain in the mean loss by one iteration at which the fit ends."""
 CORRECTION_BYTES = 512 * 2**20
 """Memory for L-BFGS's history of steps."""
 SMOOTHING = 1.0
@@ -43,8 +45,8 @@ def fit_logistic(x: Matrix, targets: np.ndarray, label_count: int, work: Work) -
     """Minimise the mean log loss plus half the squared weights divided by (inverse_penalty * rows).
 
     Two labels are one decision, whose logits are -z/2 and z/2. Reads from the hyperparameters: inverse_penalty
-    (scikit-learn's C), class_weights ("none" | "balanced"), naive_bayes (weights are multiples of the log ratios
-    of naive Bayes), max_iterations.
+    (scikit-learn's C), class_weights ("none" | "root" | "balanced"), naive_bayes (weights are multiples of the log ratios
+    of naive Bayes), max_iterations, and, where there, tolerance: the gain in loss under which the fit ends.
 
     Source of the naive Bayes ratios: Wang and Manning (2012), Baselines and bigrams, section 2.
 
@@ -96,7 +98,8 @@ def _minimise(
             raise StopIteration
 
     corrections = int(np.clip(CORRECTION_BYTES / (16 * size), 3, 10))
-    options = {"maxiter": most, "maxcor": corrections, "gtol": GRADIENT_TOLERANCE, "ftol": 1e-9}
+    tolerance = float(work.hyperparameters.get("tolerance", LOSS_TOLERANCE))
+    options = {"maxiter": most, "maxcor": corrections, "gtol": GRADIENT_TOLERANCE, "ftol": tolerance}
     result = optimize.minimize(  # type: ignore[call-overload]
         function, np.zeros(size), jac=True, method="L-BFGS-B", callback=watch, options=options
     )
@@ -131,10 +134,13 @@ def _wanted(targets: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _row_weights(targets: np.ndarray, wanted: np.ndarray, class_weights: str) -> np.ndarray:
-    if class_weights != "balanced":
+    if class_weights not in ("balanced", "root"):
         return np.ones((len(wanted), 1))
     if targets.ndim == 1:
         counts = np.bincount(targets)
+        if class_weights == "root":  # half way between rows that count the same and labels that do
+            weights = 1 / np.sqrt(counts[targets])
+            return np.asarray(weights / weights.mean())[:, None]
         return np.asarray(len(targets) / (np.count_nonzero(counts) * counts[targets]))[:, None]
     share = wanted.mean(axis=0).clip(1 / len(wanted), 1 - 1 / len(wanted))  # (labels,)
     return np.asarray(np.where(wanted > 0, 0.5 / share, 0.5 / (1 - share)))

@@ -135,9 +135,7 @@ def _hole(lengths: Tensor, widest: Tensor, size: int, generator: torch.Generator
     return (places >= start) & (places < start + width - 0.5)
 
 
-def _stretched(
-    bands: Tensor, lengths: Tensor, speeds: Tensor, pitches: Tensor
-) -> tuple[Tensor, Tensor]:
+def _stretched(bands: Tensor, lengths: Tensor, speeds: Tensor, pitches: Tensor) -> tuple[Tensor, Tensor]:
     """Read spectrograms faster and higher by these factors, (rows, 1); return them and their new lengths."""
     lengths_then = (lengths.unsqueeze(1) / speeds).round().clamp(min=1).long()  # (rows, 1)
     frames = torch.arange(int(lengths_then.max())).unsqueeze(0) * speeds  # (rows, frames)

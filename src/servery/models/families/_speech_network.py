@@ -27,13 +27,13 @@ from servery.tasks.task import Calibration, LearnableTask
 SAMPLED_RECORDINGS = 256
 HIGHEST_LEARNED_RATE = 16_000
 """Samples a second: what speech has above half of it is not missed (ITU-T G.722, wideband speech, 50 to 7,000 Hz)."""
-FRAME_SECONDS, HOP_SECONDS = 0.025, 0.010
-"""Davis and Mermelstein (1980) and nearly everyone since."""
+FRAME_SECONDS = 0.025
 VALIDATION_BATCH = 64
 
 SPEECH_TRAINING: Mapping[str, Any] = {
     **TRAINING,
     "bands": 40,
+    "hop_seconds": 0.01,
     "max_seconds": 60.0,
     "speed": 0.15,
     "pitch": 0.1,
@@ -45,9 +45,17 @@ SPEECH_TRAINING: Mapping[str, Any] = {
 }
 CTC_TRAINING: Mapping[str, Any] = {
     name: value
-    for name, value in {**SPEECH_TRAINING, "max_seconds": 600.0}.items()
+    for name, value in {
+        **SPEECH_TRAINING,
+        "learning_rate": 4e-3,
+        "hop_seconds": 0.02,
+        "max_seconds": 600.0,
+    }.items()
     if name not in ("label_smoothing", "class_weights")
 }
+"""With frames half as dense as for labels: the networks begin to speak several times sooner (experiment on the sample),
+and Sak et al. (2015), Fast and accurate recurrent neural network acoustic models, section 4, lose no accuracy.
+"""
 NO_CHANGE: Mapping[str, Any] = {
     "speed": 0.0,
     "pitch": 0.0,
@@ -88,12 +96,13 @@ class SpeechNetworkRecipe(NetworkRecipe):
             name,
             rate,
             round(FRAME_SECONDS * rate),
-            round(HOP_SECONDS * rate),
+            round(hyperparameters["hop_seconds"] * rate),
             hyperparameters["bands"],
             hyperparameters["max_seconds"],
         )
         work.progress.say(
-            "Encode", f"{rate:,} samples a second, {encoder.bands} bands, {1 / HOP_SECONDS:.0f} frames a second"
+            "Encode",
+            f"{rate:,} samples a second, {encoder.bands} bands, {rate / encoder.hop:.0f} frames a second",
         )
         return encoder
 
@@ -137,7 +146,7 @@ class SpeechNetworkRecipe(NetworkRecipe):
         step = max(len(dataset) // SAMPLED_RECORDINGS, 1)
         recordings = dataset[name][::step]
         seconds = float(np.mean([described(recording).seconds for recording in recordings]))
-        pairs = seconds / HOP_SECONDS / 2
+        pairs = seconds / hyperparameters["hop_seconds"] / 2
         products, weights = self.size_of_a_pair(hyperparameters)
         reason = f"{seconds:.1f} s each, {products * pairs / 1e6:.0f} million products"
         frame_bytes = 4 * hyperparameters["bands"]
@@ -212,9 +221,7 @@ class CtcObjective:
         chances = functional.log_softmax(outputs[:, :, 1:], dim=2).transpose(0, 1)  # (frames, rows, symbols)
         frames, symbols = (outputs[:, :, 0] > 0).sum(dim=1), (targets > 0).sum(dim=1)
         # A recording too short for its text teaches nothing: its loss is infinite and left out.
-        losses = functional.ctc_loss(
-            chances, targets, frames, symbols, reduction="none", zero_infinity=True
-        )
+        losses = functional.ctc_loss(chances, targets, frames, symbols, reduction="none", zero_infinity=True)
         return (losses / symbols.clamp(min=1)).mean()
 
     def validate(self, network: Network) -> dict[str, float]:

@@ -22,7 +22,7 @@ from servery.models.recipe import Objective, Work
 from servery.nn.linear_chain import chain_loss
 from servery.nn.network import Network
 from servery.tasks._chains import PLACES, tags_of
-from servery.tasks.task import Calibration, LearnableTask
+from servery.tasks.tagging import Tagging
 
 CHARACTERS_PER_WORD = 5.0
 VALIDATION_BATCH = 128
@@ -52,7 +52,7 @@ class TaggedExamples(TokenExamples):
     """
 
     def __init__(self, rows: Sequence[Batch], spans: np.ndarray) -> None:
-        super().__init__([row["words"] for row in rows], np.zeros(len(rows), np.int64))
+        super().__init__([row["words"].tolist() for row in rows], np.zeros(len(rows), np.int64))
         self.rows, self.spans = rows, spans
         self.tags = [tags_of(found, row["places"]) for found, row in zip(spans, rows, strict=True)]
 
@@ -89,7 +89,7 @@ class ChainObjective:
         validation: Encoded validation examples.
     """
 
-    def __init__(self, task: LearnableTask, validation: TaggedExamples) -> None:
+    def __init__(self, task: Tagging, validation: TaggedExamples) -> None:
         self.task = task
         self.primary_metric = task.primary_metric
         self.validation = validation
@@ -104,8 +104,9 @@ class ChainObjective:
         return losses.sum() / is_word.sum().clamp(min=1)
 
     def validate(self, network: Network) -> dict[str, float]:
-        """Return the metrics of the validation part."""
-        return self.task.measure(self.validation.spans, self.outputs(network), Calibration())
+        """Return the metrics of the validation part, entities said as readily as the finished model will."""
+        spans, outputs = self.validation.spans, self.outputs(network)
+        return self.task.measure(spans, outputs, self.task.tuned(spans, outputs))
 
     def outputs(self, network: Network) -> np.ndarray:
         """Return the outputs of the validation part, objects, (rows,)."""
@@ -188,6 +189,7 @@ class TaggerRecipe(NetworkRecipe):
     ) -> Objective:
         """Return the loss of whole chains."""
         assert isinstance(validation, TaggedExamples)
+        assert isinstance(work.task, Tagging)
         return ChainObjective(work.task, validation)
 
     def size(self, dataset: Dataset, hyperparameters: Mapping[str, Any]) -> NetworkSize:

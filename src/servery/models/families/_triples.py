@@ -129,8 +129,9 @@ class TripleObjective:
         self.penalty = float(hyperparameters["penalty"])
         self.smoothing = float(hyperparameters["label_smoothing"])
         self._graph = graph
-        self._batch = graph.encoder.encode(list(validation.examples()), cut=True)
-        self._targets = task.encode_targets(validation, ())
+        facts = validation.take(validation[validation.target.name] == 1.0)
+        self._batch = graph.encoder.encode(list(facts.examples()), cut=True)
+        self._targets = task.encode_targets(facts, ())
 
     def loss(self, network: TripleEmbedding, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
         """Return the mean loss of a fact, a scalar."""
@@ -163,4 +164,4 @@ def scorer_of(network: TripleEmbedding, graph: Graph) -> TripleScorer:
     tensors = {
         name: tensor.detach().float().cpu().numpy().copy() for name, tensor in network.named_parameters()
     }
-    return TripleScorer(network.model, {**tensors, "facts": graph.known})
+    return TripleScorer(network.model, {"scale": np.ones(1, np.float32), **tensors, "facts": graph.known})

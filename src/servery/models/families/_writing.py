@@ -51,6 +51,7 @@ class WritingRecipe(NetworkRecipe):
     shape: ClassVar[tuple[str, ...]]
     """Hyperparameters that are the network's arguments of the same name."""
     least_steps = 4000
+    smallest_batch = 32
 
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:
         """Return the text columns."""

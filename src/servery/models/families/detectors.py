@@ -32,7 +32,7 @@ class DetectorRecipe(NetworkRecipe):
     smallest_batch = 8
     least_epochs = 8
     most_epochs = 60
-    least_steps = 1600
+    least_steps = 1000
     multiplications_per_second = 50e9
 
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:
@@ -68,7 +68,7 @@ class DetectorRecipe(NetworkRecipe):
 
         Validating after it then costs little beside it.
         """
-        return rows * max(hyperparameters["epoch_rows"] // rows, 1)
+        return rows * max(int(hyperparameters["epoch_rows"]) // rows, 1)
 
     def objective(
         self,

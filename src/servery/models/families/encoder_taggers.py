@@ -31,6 +31,7 @@ from servery.models.runtimes.torch_network import TorchNetwork
 from servery.models.sentence_encoders import PretrainedBert, read_bert
 from servery.nn.network import build_network
 from servery.nn.networks.encoder_tagger import EncoderTagger
+from servery.tasks.tagging import Tagging
 
 ENCODER_INPUTS = ("tokens", "parts", "is_token", "firsts")
 BATCH = 64
@@ -94,7 +95,7 @@ class EncoderHead(TaggerRecipe):
     )
     network = "encoder_tagger"
     least_epochs = 10
-    defaults: Mapping[str, Any] = {
+    defaults = {
         **TAGGER_TRAINING,
         "encoder": "",
         "layers": [-4, -1],
@@ -103,7 +104,7 @@ class EncoderHead(TaggerRecipe):
         "hidden_size": 128,
         "context_dropout": 0.3,
     }
-    search_space: Mapping[str, tuple[Any, ...]] = {
+    search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),
         "hidden_size": (64, 128, 200),
         "context_dropout": (0.1, 0.3, 0.5),
@@ -117,7 +118,13 @@ class EncoderHead(TaggerRecipe):
         rows = list(work.train.examples())
         encoder = self.tokens(work, columns[0].name, rows, read)
         train, validation = (
-            self.examples(work, encoder, list(part.examples()), work.task.encode_targets(part, labels), part is work.train)
+            self.examples(
+                work,
+                encoder,
+                list(part.examples()),
+                work.task.encode_targets(part, labels),
+                part is work.train,
+            )
             for part in (work.train, work.validation)
         )
         network = self.built(work, encoder, read, len(labels))
@@ -161,7 +168,9 @@ class EncoderHead(TaggerRecipe):
                 f"layers is {asked['layers']}; the encoder has the layers 0 to {blocks}, or -1 down to {-blocks - 1}.",
                 param="layers",
             )
-        features = {name: asked[name] for name in ("word_size", "shape_size", "affix_size", "character_filters")}
+        features = {
+            name: asked[name] for name in ("word_size", "shape_size", "affix_size", "character_filters")
+        }
         tagger = {
             "features": {
                 "counts": encoder.words.counts,
@@ -186,9 +195,11 @@ class EncoderHead(TaggerRecipe):
     ) -> Learned:
         """Compute the words' vectors once, and train what is on top."""
         seen, seen_validation = (
-            SeenExamples(part.rows, part.spans, contexts_of(network, part, work)) for part in (train, validation)
+            SeenExamples(part.rows, part.spans, contexts_of(network, part, work))
+            for part in (train, validation)
         )
         asked = {**work.hyperparameters, **self.sizes(len(train), work.hyperparameters)}
+        assert isinstance(work.task, Tagging)
         return work.loop.fit(network.tagger, seen, ChainObjective(work.task, seen_validation), asked)
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
@@ -202,4 +213,75 @@ class EncoderHead(TaggerRecipe):
         return Cost(seconds, int(memory), f"{top.reason}, once through the encoder")
 
 
+class EncoderFinetune(EncoderHead):
+    """First what is on top of the encoder as it is, then both."""
+
+    name = "encoder-finetune"
+    title = "Pretrained encoder, fine-tuned, under a BiLSTM-CRF"
+    summary = (
+        "The last blocks of a pretrained encoder trained further together with the BiLSTM-CRF on top of them "
+        "(Devlin et al. 2019, section 5.3), which is trained alone first (Kumar et al. 2022, section 3.4)."
+    )
+    defaults = {
+        **EncoderHead.defaults,
+        "encoder_learning_rate": 1e-4,
+        "encoder_epochs": 3,
+        "frozen_blocks": 2,
+        "precision": "native",
+    }
+    search_space = {"encoder_learning_rate": (5e-5, 1e-4, 2e-4), "frozen_blocks": (0, 2, 4)}
+
+    def learn(
+        self, work: Work, network: EncoderTagger, train: TaggedExamples, validation: TaggedExamples
+    ) -> Learned:
+        """Train what is on top, then the last blocks too; the better of the two on validation stays."""
+        asked = work.hyperparameters
+        assert isinstance(work.task, Tagging)
+        top = super().learn(work, network, train, validation)
+        for part in (
+            network.encoder.words,
+            network.encoder.places,
+            network.encoder.parts,
+            network.encoder.norm,
+        ):
+            part.requires_grad_(False)
+        for block in network.encoder.blocks[: asked["frozen_blocks"]]:
+            block.requires_grad_(False)
+        before = {name: weight.clone() for name, weight in network.state_dict().items()}
+        sizes = self.sizes(len(train), asked)
+        changed = {
+            "learning_rate": asked["encoder_learning_rate"],
+            "epochs": asked["encoder_epochs"],
+            "patience": 0,
+            "average_decay": 0.0,
+            "batch_size": sizes["batch_size"],
+        }
+        whole = work.loop.fit(network, train, ChainObjective(work.task, validation), {**asked, **changed})
+        history = (
+            *top.history,
+            *({**row, "epoch": row["epoch"] + len(top.history)} for row in whole.history),
+        )
+        best_of = [
+            max(row.get(work.task.primary_metric, 0.0) for row in part.history) for part in (top, whole)
+        ]
+        if best_of[0] > best_of[1]:
+            network.load_state_dict(before)
+            return Learned(history, whole.stopped, top.best_epoch)
+        return Learned(history, whole.stopped, len(top.history) + whole.best_epoch)
+
+    def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
+        """Add the passes of every text forwards and backwards through the encoder."""
+        top = super().cost(dataset, hyperparameters, threads)
+        tokens = mean_tokens(dataset, hyperparameters["max_tokens"])
+        speed = MULTIPLICATIONS_PER_SECOND * threads**0.7
+        passes = 3 * hyperparameters["encoder_epochs"] * len(dataset)
+        seconds = top.seconds + 1.3 * passes * tokens * CARRIED_BLOCKS / speed
+        return Cost(
+            seconds,
+            top.memory_bytes,
+            f"{top.reason}, then {hyperparameters['encoder_epochs']} epochs of both",
+        )
+
+
 ENCODER_HEAD = EncoderHead()
+ENCODER_FINETUNE = EncoderFinetune()

@@ -28,7 +28,7 @@ QUESTIONS_PER_FACT = 0.5
 """Distinct (subject, relation) and (object, relation) of a fact; counted: 0.36 on codex-s."""
 LEAST_STEPS = 600
 """Steps that a small graph gets by more epochs."""
-SMALLEST_BATCH, LARGEST_BATCH = 16, 256
+SMALLEST_BATCH, LARGEST_BATCH = 16, 128
 QUESTIONS_PER_BATCH_ROW = 40
 """Questions for each row of a batch, until the largest batch is reached."""
 
@@ -64,7 +64,7 @@ class KnowledgeGraphEmbedding(Recipe):
         "penalty": (0.003, 0.01, 0.03),
         "learning_rate": (0.01, 0.03),
     }
-    enough_epochs: ClassVar[int] = 30
+    enough_epochs: ClassVar[int] = 25
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the facts, the entities and the size of the vectors."""

@@ -216,13 +216,13 @@ class TransformerLanguageModel(NetworkLanguageModel):
     title = "Llama-shaped transformer"
     summary = (
         "A causal decoder with rotary places, root-mean-square norms and gated networks (Touvron et al. 2023, LLaMA, "
-        "section 2.2), trained by Muon; saved in the Hugging Face layout."
+        "section 2.2), trained by Muon (Jordan et al. 2024); saved in the Hugging Face layout."
     )
     defaults = {
         **TRAINING,
         "optimizer": "muon",
-        "batch_size": 8,
-        "context_tokens": 512,
+        "window_tokens": 256,
+        "batch_size": 4,
         "hidden_size": 192,
         "num_layers": 4,
         "heads": 3,
@@ -247,7 +247,8 @@ class TransformerLanguageModel(NetworkLanguageModel):
                 "heads": heads,
                 "key_value_heads": heads,
                 "head_size": hidden // heads,
-                "context_tokens": hyperparameters["context_tokens"],
+                # Places that were never learned read as noise.
+                "context_tokens": hyperparameters["window_tokens"],
                 "norm_epsilon": 1e-5,
                 "rope_theta": 10_000.0,
                 "rope_scaling": None,
@@ -286,7 +287,7 @@ def _assembled(
 
 
 def _inner_size(hidden_size: int) -> int:
-    """Return the width that gives a gated network the weights of one of four times the size (Shazeer 2020, section 3)."""
+    """Return the width at which a gated network has the weights of a plain one (Shazeer 2020, section 3)."""
     return max(8 * hidden_size // 3 // 32 * 32, 32)
 
 

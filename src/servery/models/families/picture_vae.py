@@ -48,7 +48,8 @@ class VaeObjective:
         drawn = network(things, mean + (log_variance / 2).exp() * inputs["noise"]).float()
         error = ((drawn - pictures) ** 2).mean().clamp_min(LEAST_ERROR)
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
-        return 0.5 * error.log() + divergence / math.prod(pictures.shape[1:])
+        bound: Tensor = 0.5 * error.log() + divergence / math.prod(pictures.shape[1:])
+        return bound
 
     def validate(self, network: Network) -> dict[str, float]:
         """Return the loss on the validation pictures, with the same noise every epoch."""

@@ -16,6 +16,7 @@ from servery.models.encoder import Encoder
 from servery.models.encoder_source import encoder_folder
 from servery.models.encoders.marked_pretrained_tokens import MarkedPretrainedTokens, MarkedRow, padded_rows
 from servery.models.families._examples import EncodedExamples, TokenExamples
+from servery.models.families._frozen_encoder import fit_head, put_head, vectors_of
 from servery.models.families._network import BASE_BYTES, TRAINING, NetworkRecipe, NetworkSize
 from servery.models.families._relations import FORM, TASKS, marked_column, mean_words
 from servery.models.recipe import Cost, Work
@@ -26,6 +27,8 @@ from servery.nn.networks.encoder_relation import EncoderRelation
 MULTIPLICATIONS_PER_SECOND = 36e9
 """Of one thread through an encoder, measured with all-MiniLM-L6-v2 on one core."""
 TOKENS_PER_WORD = 1.3
+HEAD_ROWS = 4_000
+"""Training rows that the first head of a fine-tuning is fitted on; the rest is left to the training itself."""
 MARKS = 6
 """Tokens that stand around a text and its entities."""
 
@@ -74,9 +77,11 @@ class RelationFinetune(NetworkRecipe):
     defaults: ClassVar[Mapping[str, Any]] = {
         **TRAINING,
         "encoder": "",
-        "context": 8,
+        "context": 6,
         "max_tokens": 96,
         "frozen_blocks": 2,
+        "inverse_penalty": 30.0,
+        "max_iterations": 100,
         "learning_rate": 2e-4,
         "average_decay": 0.0,
         "precision": "native",
@@ -116,7 +121,7 @@ class RelationFinetune(NetworkRecipe):
         return {"encoder": read.arguments, "labels": labels, "dropout": work.hyperparameters["dropout"]}
 
     def initialise(self, work: Work, network: Network, train: EncodedExamples) -> None:
-        """Put in the pretrained weights; leave the words' vectors and the lower blocks as they are."""
+        """Put in the pretrained weights and a head fitted on them; leave the words and the lower blocks as they are."""
         assert isinstance(network, EncoderRelation)
         encoder = network.encoder
         encoder.load_state_dict(_read(work.hyperparameters["encoder"]).weights)
@@ -124,6 +129,11 @@ class RelationFinetune(NetworkRecipe):
         frozen += list(encoder.blocks[: work.hyperparameters["frozen_blocks"]])  # type: ignore[arg-type]
         for module in frozen:
             module.requires_grad_(False)
+        assert isinstance(train, MarkedTokenExamples)
+        rows = np.random.default_rng(work.seed).permutation(len(train))[:HEAD_ROWS]
+        vectors, targets = vectors_of(network, train, work, rows), train.targets.numpy()[rows]
+        # Chosen by nothing: the training moves the head anyway.
+        put_head(network, fit_head(work, vectors, targets, vectors, targets, network.out.out_features))
 
     def size(self, dataset: Dataset, hyperparameters: Mapping[str, Any]) -> NetworkSize:
         """Count the blocks; the words' vectors stay as they are."""

@@ -41,7 +41,7 @@ class RelationLinear(Recipe):
         "min_piece_documents": 3,
         "max_terms": 200_000,
         "naive_bayes": False,
-        "inverse_penalty": 10.0,
+        "inverse_penalty": 30.0,
         "class_weights": "none",
         "max_iterations": 100,
     }

@@ -95,16 +95,16 @@ class Rnn(SpeechNetworkRecipe):
     network = "speech_rnn"
     defaults = {
         **SPEECH_TRAINING,
-        "cell": "gru",
-        "hidden_size": 96,
+        "splice": 2,
+        "cell": "lstm",
+        "hidden_size": 64,
         "num_layers": 2,
         "both_directions": True,
-        "look_ahead": 0,
     }
     search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),
         "cell": ("rnn", "lstm", "gru"),
-        "hidden_size": (64, 96, 128),
+        "hidden_size": (64, 128),
         "num_layers": (1, 2),
     }
 
@@ -112,7 +112,7 @@ class Rnn(SpeechNetworkRecipe):
         self, work: Work, encoder: Encoder, examples: EncodedExamples, labels: int
     ) -> dict[str, Any]:
         """Add the layers."""
-        names = ("cell", "hidden_size", "num_layers", "both_directions", "look_ahead")
+        names = ("splice", "cell", "hidden_size", "num_layers", "both_directions")
         shared = super().arguments(work, encoder, examples, labels)
         return shared | {name: work.hyperparameters[name] for name in names}
 
@@ -121,10 +121,9 @@ class Rnn(SpeechNetworkRecipe):
         hidden, directions = hyperparameters["hidden_size"], 2 if hyperparameters["both_directions"] else 1
         width = directions * hidden
         gates = GATES.get(hyperparameters["cell"], 4) * hidden * directions
-        layers = gates * (2 * hidden + (hyperparameters["num_layers"] - 1) * (width + hidden))
-        front = 6 * hyperparameters["bands"] * hidden
-        further = 0 if directions == 2 else width * width * (hyperparameters["look_ahead"] + 1)
-        weights = float(front + layers + further)
+        layers = gates * (width + hidden) * hyperparameters["num_layers"]
+        spliced = 2 * hyperparameters["bands"] * (2 * hyperparameters["splice"] + 1)
+        weights = float(spliced * width + width * width + layers)
         return weights, weights
 
 
@@ -151,11 +150,11 @@ class CtcRnn(CtcRecipe, Rnn):
     summary = f"{Rnn.summary[:-2]}; Graves et al. 2006, Connectionist temporal classification)."
     defaults = {
         **CTC_TRAINING,
-        "cell": "gru",
+        "splice": 4,
+        "cell": "lstm",
         "hidden_size": 128,
         "num_layers": 2,
         "both_directions": False,
-        "look_ahead": 8,
     }
 
 

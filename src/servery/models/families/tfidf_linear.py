@@ -27,10 +27,14 @@ SECONDS_PER_PRODUCT = 2.5e-9
 """Of one entry and label in one iteration, measured on one core."""
 
 
-TUNING_ROWS = 3_000
-"""Rows that settle what is left open: enough to tell, few enough to cost a fraction of the fit."""
-TUNING_ITERATIONS = 25
+TUNING_DECISIONS = 400_000
+"""Rows times labels that settle what is left open: enough to tell, few enough to cost a fraction of the fit."""
+TUNING_ITERATIONS = 20
 """Of these fits: their order is clear long before they converge."""
+MARK_WORDS = 2
+"""By how many words phrases grow where one text is marked in another: marks count as words."""
+UNEVEN = 3
+"""Times that a label is more frequent than another, from which on weights are tried."""
 CANDIDATES: Mapping[bool, tuple[float, ...]] = {True: (0.3, 1.0, 3.0), False: (3.0, 30.0)}
 """With and without naive Bayes: inverse penalties worth trying."""
 
@@ -58,12 +62,13 @@ class TfidfLinear(Recipe):
         "inverse_penalty": 0.0,
         "class_weights": "none",
         "max_iterations": 100,
+        "tolerance": 1e-5,
     }
     search_space = {
         "inverse_penalty": (0.1, 0.3, 1.0, 3.0),
         "naive_bayes": (True, False),
         "longest_piece": (0, 4, 5),
-        "class_weights": ("none", "balanced"),
+        "class_weights": ("none", "root", "balanced"),
     }
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
@@ -71,7 +76,9 @@ class TfidfLinear(Recipe):
         characters = mean_characters(dataset)
         terms = len(dataset) * characters * (TERMS_PER_CHARACTER if hyperparameters["longest_piece"] else 0.5)
         labels = label_count_of(dataset)
-        tuning = 0 if hyperparameters["inverse_penalty"] and hyperparameters["naive_bayes"] is not None else 50
+        tuning = (
+            0 if hyperparameters["inverse_penalty"] and hyperparameters["naive_bayes"] is not None else 50
+        )
         products = terms * labels * (hyperparameters["max_iterations"] + tuning)
         seconds = 1.0 + 2 * terms * SECONDS_PER_TERM + products * SECONDS_PER_PRODUCT
         return Cost(
@@ -88,7 +95,7 @@ class TfidfLinear(Recipe):
         encoder = Terms.fit(
             examples,
             [column.name for column in columns],
-            phrase_length=settings["phrase_length"],
+            phrase_length=settings["phrase_length"] + (MARK_WORDS if len(columns) > 1 else 0),
             piece_lengths=(settings["shortest_piece"], settings["longest_piece"]),
             min_documents=settings["min_documents"],
             min_piece_documents=settings["min_piece_documents"],
@@ -114,41 +121,56 @@ def _matrix(encoder: Terms, examples: Sequence[Mapping[str, Any]]) -> sparse.csr
 def _chosen(
     work: Work, encoder: Terms, x: sparse.csr_array, targets: np.ndarray, labels: Sequence[str]
 ) -> Work:
-    """Settle what the plan leaves open: with or without naive Bayes, and the penalty, by fits on some of the rows."""
-    bayes, penalty = work.hyperparameters["naive_bayes"], work.hyperparameters["inverse_penalty"]
-    pairs = [
-        (has_bayes, inverse_penalty)
-        for has_bayes, candidates in CANDIDATES.items()
-        for inverse_penalty in ((penalty,) if penalty else candidates)
-        if bayes is None or bayes is has_bayes
-    ]
-    works = [
-        replace(
-            work,
-            hyperparameters={**work.hyperparameters, "naive_bayes": has_bayes, "inverse_penalty": inverse},
-        )
-        for has_bayes, inverse in pairs
-    ]
-    if len(works) == 1:
-        return works[0]
+    """Settle what the plan leaves open by short fits on some of the rows, the best on validation.
+
+    First with or without naive Bayes and the penalty, then whether rare labels weigh more.
+    """
+    open_ones = _candidates(work.hyperparameters)
+    if len(open_ones) == 1:
+        return _with(work, open_ones[0])
     generator = np.random.default_rng(work.seed)
-    rows = np.sort(generator.permutation(len(targets))[:TUNING_ROWS])
-    few = work.validation.take(np.sort(generator.permutation(len(work.validation))[:TUNING_ROWS]))
+    most = TUNING_DECISIONS // len(labels)
+    rows = np.sort(generator.permutation(len(targets))[:most])
+    few = work.validation.take(np.sort(generator.permutation(len(work.validation))[:most]))
     judged, wanted = _matrix(encoder, list(few.examples())), work.task.encode_targets(few, labels)
-    scores = []
-    for candidate in works:
-        few_steps = {**candidate.hyperparameters, "max_iterations": TUNING_ITERATIONS}
-        brief = replace(candidate, hyperparameters=few_steps, progress=Silence())
-        fitted = fit_logistic(x[rows], targets[rows], len(labels), brief)
+    some, known = x[rows], targets[rows]
+
+    def score(settings: Mapping[str, Any]) -> float:
+        brief = _with(work, {**settings, "max_iterations": TUNING_ITERATIONS})
+        fitted = fit_logistic(some, known, len(labels), replace(brief, progress=Silence()))
         outputs = (judged @ fitted.weight + fitted.bias).astype(np.float32)
-        scores.append(work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs)))
-    best = int(np.argmax(scores))
-    work.progress.say(
-        "Choice",
-        f"{'with' if pairs[best][0] else 'without'} naive Bayes, inverse_penalty {pairs[best][1]:g}: "
-        f"{scores[best]:.3f} on validation, learned from {len(rows):,} rows",
-    )
-    return works[best]
+        return work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
+
+    scored = [(score(settings), settings) for settings in open_ones]
+    best = max(scored, key=lambda pair: pair[0])
+    if work.hyperparameters["class_weights"] == "none" and _is_uneven(targets):
+        weighted = {**best[1], "class_weights": "root"}
+        best = max(best, (score(weighted), weighted), key=lambda pair: pair[0])
+    words = ", ".join(f"{name} {value}" for name, value in best[1].items())
+    work.progress.say("Choice", f"{words}: {best[0]:.3f} on validation, from {len(rows):,} rows")
+    return _with(work, best[1])
+
+
+def _candidates(hyperparameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    bayes, penalty = hyperparameters["naive_bayes"], hyperparameters["inverse_penalty"]
+    return [
+        {"naive_bayes": has_bayes, "inverse_penalty": inverse_penalty}
+        for has_bayes, penalties in CANDIDATES.items()
+        if bayes is None or bayes is has_bayes
+        for inverse_penalty in ((penalty,) if penalty else penalties)
+    ]
+
+
+def _is_uneven(targets: np.ndarray) -> bool:
+    """Whether one label is far more frequent than another."""
+    if targets.ndim == 2:  # thresholds do there what weights would
+        return False
+    counts = np.bincount(targets)
+    return bool(counts.max() > UNEVEN * counts[counts > 0].min())
+
+
+def _with(work: Work, settings: Mapping[str, Any]) -> Work:
+    return replace(work, hyperparameters={**work.hyperparameters, **settings})
 
 
 TFIDF_LINEAR = TfidfLinear()

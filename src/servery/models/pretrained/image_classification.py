@@ -42,7 +42,9 @@ class ImageClassification(PretrainedKind):
             ArtifactError: It reads pictures of another number of channels than 3.
         """
         if folder.config.get("num_channels", 3) != 3:
-            raise ArtifactError(f"{folder.path.name} reads {folder.config['num_channels']} channels; 3 are known.")
+            raise ArtifactError(
+                f"{folder.path.name} reads {folder.config['num_channels']} channels; 3 are known."
+            )
         told = folder.read_json(PREPARATION_FILE)
         height, width = _size(told, folder.config)
         signature = Signature(

@@ -46,7 +46,9 @@ class MaskedLanguageModel(PretrainedKind):
         tokenizer = folder.tokenizer
         mask = next((mask for mask in MASKS if tokenizer.token_to_id(mask) is not None), None)
         if mask is None:
-            raise ArtifactError(f"The tokenizer of {folder.path.name} has none of the masks {', '.join(MASKS)}.")
+            raise ArtifactError(
+                f"The tokenizer of {folder.path.name} has none of the masks {', '.join(MASKS)}."
+            )
         signature = Signature(
             task=self.tasks[0],
             field=folder.field or "natural-language-processing",
@@ -69,7 +71,9 @@ class MaskedLanguageModel(PretrainedKind):
             place = int(np.flatnonzero(tokens == settings["mask"])[0])
             chances = log_chances(found["logits"][row, place])
             fillings = [
-                _filling(tokenizer, tokens[is_token > 0].tolist(), place, number, float(np.exp(chances[number])))
+                _filling(
+                    tokenizer, tokens[is_token > 0].tolist(), place, number, float(np.exp(chances[number]))
+                )
                 for number in likeliest(chances, min(MOST_CANDIDATES, len(chances)))
             ]
             rows[row] = msgspec.json.encode(fillings).decode()

@@ -17,7 +17,17 @@ from servery.models.sentence_encoders import pooling_of, read_sentence_encoder
 from servery.models.signature import Signature
 from servery.tasks.task import Calibration
 
-ENCODERS = ("bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "albert", "deberta-v2", "modernbert")
+ENCODERS = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "distilbert",
+    "mpnet",
+    "electra",
+    "albert",
+    "deberta-v2",
+    "modernbert",
+)
 """Values of `model_type` whose bare networks are encoders of texts."""
 
 
@@ -57,7 +67,9 @@ class SentenceEmbeddings(PretrainedKind):
         is_token = batch["is_token"][:, :, None].astype(np.float32)  # (rows, length, 1)
         vectors = found["last_hidden_state"]  # (rows, length, size)
         counts = is_token.sum(axis=1)
-        pooled = vectors[:, 0] if settings["pooling"] == "first" else (vectors * is_token).sum(axis=1) / counts
+        pooled = (
+            vectors[:, 0] if settings["pooling"] == "first" else (vectors * is_token).sum(axis=1) / counts
+        )
         return np.concatenate([counts, pooled], axis=1).astype(np.float32)
 
 

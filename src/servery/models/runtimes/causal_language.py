@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from servery.errors import ArtifactError, ServeryError
+from servery.errors import ArtifactError
 from servery.models.encoder import Batch
 from servery.models.growing import GrowingRuntime, Growth
 from servery.models.language_config import (

@@ -125,7 +125,7 @@ def count(tokens: np.ndarray, order: int, vocabulary_size: int) -> dict[str, np.
         order: Tokens of the longest run.
         vocabulary_size: Number of tokens.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for length in range(order):
         windows = np.lib.stride_tricks.sliding_window_view(tokens, length + 1)
         codes = _codes(windows, vocabulary_size)
@@ -152,7 +152,11 @@ def _codes(runs: np.ndarray, size: int) -> np.ndarray:
 def _histories(tokens: np.ndarray, length: int) -> np.ndarray:
     """Return the tokens before each one, (tokens, length)."""
     padded = np.concatenate([np.full(length, ABSENT, np.int64), tokens])
-    return np.lib.stride_tricks.sliding_window_view(padded, length)[: len(tokens)] if length else padded[:, None][:, :0]
+    return (
+        np.lib.stride_tricks.sliding_window_view(padded, length)[: len(tokens)]
+        if length
+        else padded[:, None][:, :0]
+    )
 
 
 RUNTIME = NgramLanguage

@@ -99,7 +99,8 @@ class OnnxSteps:
 
     def keep(self, rows: np.ndarray) -> None:
         """Go on with these rows."""
-        self.read = {name: array[rows] for name, array in self.read.items()}
+        if len(rows) != len(next(iter(self.state.values()))):
+            self.read = {name: array[rows] for name, array in self.read.items()}
         self.state = {name: array[rows] for name, array in self.state.items()}
 
 

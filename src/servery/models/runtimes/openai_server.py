@@ -33,7 +33,13 @@ SILENCE_SECONDS = 600.0
 """Longest pause of a server within an answer; the request's own deadline is usually sooner."""
 LONGEST_EVENT = 2**20
 DEFAULT_PATH = "/v1"
-NEUTRAL = {"top_k": None, "repetition_penalty": 1.0, "frequency_penalty": 0.0, "presence_penalty": 0.0, "top_p": 1.0}
+NEUTRAL = {
+    "top_k": None,
+    "repetition_penalty": 1.0,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "top_p": 1.0,
+}
 """Not sent while they ask for nothing: not every server knows all of them."""
 
 
@@ -194,7 +200,11 @@ def checked_address(text: str) -> str:
     """
     try:
         url = httpx.URL(text)
-        is_whole = url.scheme in ("http", "https") and bool(url.host) and not (url.userinfo or url.query or url.fragment)
+        is_whole = (
+            url.scheme in ("http", "https")
+            and bool(url.host)
+            and not (url.userinfo or url.query or url.fragment)
+        )
     except httpx.InvalidURL:
         is_whole = False
     if not is_whole:

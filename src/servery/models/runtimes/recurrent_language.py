@@ -98,7 +98,9 @@ class RecurrentLanguage(SteppingLanguage):
 
 def _layer(weights: Mapping[str, np.ndarray], place: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what comes in and what is remembered to gates, (size, 4 * hidden_size), and their bias."""
-    parts = [weights[f"recurrent.{kind}_l{place}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+    parts = [
+        weights[f"recurrent.{kind}_l{place}"] for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
     return np.ascontiguousarray(parts[0].T), np.ascontiguousarray(parts[1].T), parts[2] + parts[3]
 
 

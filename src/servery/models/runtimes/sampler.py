@@ -103,9 +103,18 @@ class Sampler(GrowingRuntime):
         )
         return self.path.picture(seen, outputs, times)
 
+    def first_batch(self, batch: Batch) -> Batch:
+        """Return what the network is given first for these pictures: to export it, and to measure it."""
+        return {
+            "noisy": batch["noise"],
+            "time": np.zeros(len(batch["thing"]), np.float32),
+            "category": batch["thing"],
+        }
+
     def _outputs(self, growths: Sequence[PictureGrowth], seen: np.ndarray, times: np.ndarray) -> np.ndarray:
         things = np.array([growth.thing for growth in growths], np.int64)
-        guided = np.flatnonzero([growth.guidance != 1 for growth in growths])
+        guidances = np.array([growth.guidance for growth in growths], np.float32)
+        guided = np.flatnonzero(guidances != 1)
         outputs = self.network.run(
             {
                 "noisy": np.concatenate([seen, seen[guided]]).astype(np.float32),
@@ -114,8 +123,7 @@ class Sampler(GrowingRuntime):
             }
         )
         told, untold = outputs[: len(growths)], outputs[len(growths) :]
-        scales = np.array([growths[place].guidance for place in guided], np.float32)[:, None, None, None]
-        told[guided] = untold + scales * (told[guided] - untold)
+        told[guided] = untold + guidances[guided][:, None, None, None] * (told[guided] - untold)
         return told
 
     def end(self, growths: Sequence[Growth]) -> None:
@@ -146,7 +154,11 @@ class Sampler(GrowingRuntime):
         try:
             network = find_runtime(options["network"]).load(folder, options["network_options"], threads)
             return cls(
-                network, options["path"], int(options["nothing"]), int(options["steps"]), float(options["guidance"])
+                network,
+                options["path"],
+                int(options["nothing"]),
+                int(options["steps"]),
+                float(options["guidance"]),
             )
         except (KeyError, TypeError, ValueError, UnknownNameError) as error:
             raise ArtifactError(f"The sampler in {folder.name} cannot be read: {error!r}.") from error

@@ -110,7 +110,8 @@ class TorchSteps:
         """Go on with these rows."""
         with torch.inference_mode():
             chosen = torch.from_numpy(rows)
-            self.read = {name: tensor[chosen.to(tensor.device)] for name, tensor in self.read.items()}
+            if len(rows) != len(next(iter(self.state.values()))):
+                self.read = {name: tensor[chosen.to(tensor.device)] for name, tensor in self.read.items()}
             self.state = {name: tensor[chosen.to(tensor.device)] for name, tensor in self.state.items()}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from servery.nn.network import Network
 from servery.nn.networks.bert_encoder import BertEncoder
@@ -13,7 +14,7 @@ from servery.nn.pooling import masked_mean
 
 
 class EncoderRelation(Network):
-    """The mean vectors of head, tail and the whole text side by side, then one weight a number and label.
+    """The mean vectors of head, tail and the whole text, each of length 1, then one weight a number and label.
 
     Source: Wu and He (2019), Enriching pre-trained language model with entity information (R-BERT), section 3.2.
 
@@ -37,8 +38,9 @@ class EncoderRelation(Network):
         states = self.encoder.layers(tokens, torch.zeros_like(tokens), is_token)[-1]
         # Padding has the role 0 as well; of a row without an entity the mean of the text stands for it.
         is_text = is_token > 0
-        found = [masked_mean(states, _or(roles == role, is_text)) for role in (1, 2)]
-        return torch.cat([*found, masked_mean(states, is_text)], dim=1)
+        places = [_or(roles == 1, is_text), _or(roles == 2, is_text), is_text]
+        found = [functional.normalize(masked_mean(states, place), dim=1) for place in places]
+        return torch.cat(found, dim=1)
 
     def forward(self, tokens: Tensor, roles: Tensor, is_token: Tensor) -> Tensor:  # type: ignore[override]
         """Return the logits, (rows, labels).
@@ -52,4 +54,5 @@ class EncoderRelation(Network):
 
 
 def _or(wanted: Tensor, otherwise: Tensor) -> Tensor:
-    return torch.where(wanted.any(dim=1, keepdim=True), wanted, otherwise)
+    # ONNX Runtime has no choice between truth values.
+    return wanted | (otherwise & ~wanted.any(dim=1, keepdim=True))

@@ -9,7 +9,7 @@ from torch.nn import functional
 from servery.nn.embedding import TokenEmbedding
 from servery.nn.pooling import FAR_BELOW
 from servery.nn.recurrence import BothDirections
-from servery.nn.sequence_to_sequence import SequenceToSequence, State
+from servery.nn.sequence_to_sequence import SequenceToSequence, State, scaled
 
 
 class RecurrentTranslator(SequenceToSequence):
@@ -58,11 +58,14 @@ class RecurrentTranslator(SequenceToSequence):
             self.keys = nn.Linear(hidden_size, hidden_size, bias=False)
         self.mix = nn.Linear(hidden_size * (2 if has_attention else 1), embedding_size)
         self.bias = nn.Parameter(torch.zeros(written_size))
+        for layer in self.modules():
+            if isinstance(layer, nn.LSTM):
+                _remember_at_first(layer)
 
     def forward(self, tokens: Tensor, said: Tensor) -> Tensor:  # type: ignore[override]
         """Return the logits of what follows each token, (rows, said length, written_size)."""
         read, state = self.begin(tokens)
-        vectors, _ = self.embedding(said)
+        vectors = scaled(self.embedding(said)[0])
         for layer, writer in enumerate(self.writers):
             first = tuple(part[None, :, layer].contiguous() for part in (state["hidden"], state["cell"]))
             vectors, _ = writer(self.dropout(vectors) if layer else vectors, first)
@@ -71,6 +74,7 @@ class RecurrentTranslator(SequenceToSequence):
     def begin(self, tokens: Tensor) -> tuple[State, State]:
         """Return the reader's states and where tokens are; the writer's first hidden states and cells."""
         vectors, is_token = self.embedding(tokens)
+        vectors = scaled(vectors)
         for layer, reader in enumerate(self.readers):
             vectors = reader(self.dropout(vectors) if layer else vectors, is_token)  # (rows, length, hidden)
         half = self.hidden_size // 2
@@ -78,7 +82,7 @@ class RecurrentTranslator(SequenceToSequence):
         ahead = vectors[:, :, :half].gather(1, last.unsqueeze(2).expand(-1, -1, half)).squeeze(1)
         ends = torch.cat([ahead, vectors[:, 0, half:]], dim=1)  # (rows, hidden)
         first = torch.tanh(self.first_states(self.dropout(ends)))
-        hidden, cell = first.unflatten(1, (2, len(self.writers), self.hidden_size)).unbind(1)
+        hidden, cell = first.view(-1, 2, len(self.writers), self.hidden_size).unbind(1)
         read = {"is_token": is_token}
         if self.has_attention:
             read |= {"values": vectors, "keys": self.keys(vectors)}
@@ -86,7 +90,7 @@ class RecurrentTranslator(SequenceToSequence):
 
     def step(self, said: Tensor, read: State, state: State) -> tuple[Tensor, Tensor, State]:
         """Return logits, looks and the next state."""
-        vectors = self.embedding.table(said)
+        vectors = scaled(self.embedding.table(said))
         hidden, cell = [], []
         for layer, writer in enumerate(self.writers):
             parts = state["hidden"][:, layer], state["cell"][:, layer]
@@ -109,10 +113,22 @@ class RecurrentTranslator(SequenceToSequence):
         return functional.linear(mixed, self.embedding.table.weight[: self.written_size], self.bias), looks
 
 
+def _remember_at_first(layer: nn.LSTM) -> None:
+    """Let the forget gates begin open, so that what was read early reaches the end from the first step on.
+
+    Source: Gers, Schmidhuber, Cummins (2000), Learning to forget, section 4; Jozefowicz et al. (2015), section 3.2.
+    """
+    with torch.no_grad():
+        for name, bias in layer.named_parameters():
+            if name.startswith("bias_hh"):
+                bias[layer.hidden_size : 2 * layer.hidden_size] = 1.0
+
+
 def _advance(layer: nn.LSTM, vectors: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """Return hidden state and cell after one token; written out, so that it can be exported."""
-    gates = functional.linear(vectors, layer.weight_ih_l0, layer.bias_ih_l0)
-    gates = gates + functional.linear(hidden, layer.weight_hh_l0, layer.bias_hh_l0)
+    weights = dict(layer.named_parameters())
+    gates = functional.linear(vectors, weights["weight_ih_l0"], weights["bias_ih_l0"])
+    gates = gates + functional.linear(hidden, weights["weight_hh_l0"], weights["bias_hh_l0"])
     enter, forget, new, leave = gates.chunk(4, dim=1)
     cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
     return leave.sigmoid() * cell.tanh(), cell

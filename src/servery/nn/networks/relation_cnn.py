@@ -51,23 +51,26 @@ class RelationCnn(Network):
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(3 * len(self.widths) * filters + 2 * self.features.features.size, labels)
 
-    def forward(self, head_distance: Tensor, tail_distance: Tensor, **inputs: Tensor) -> Tensor:
-        """Return the logits, (rows, labels).
-
-        Args:
-            head_distance: int64, (rows, length).
-            tail_distance: int64, (rows, length).
-            **inputs: As `MarkedFeatures` takes them.
-        """
-        known = {name: inputs[name] for name in ("words", "shapes", "affixes", "symbols")}
-        vectors = self.features(**known, head_distance=head_distance, tail_distance=tail_distance)
+    def forward(  # type: ignore[override]
+        self,
+        words: Tensor,
+        shapes: Tensor,
+        affixes: Tensor,
+        symbols: Tensor,
+        head_distance: Tensor,
+        tail_distance: Tensor,
+    ) -> Tensor:
+        """Return the logits, (rows, labels); the arguments are those of `MarkedFeatures`."""
+        vectors = self.features(words, shapes, affixes, symbols, head_distance, tail_distance)
         head, tail, before, between, behind = self.features.regions(head_distance, tail_distance)
         # An entity's words belong to the regions beside them: none is empty then.
         entity = head | tail
         regions = [before | entity, between | entity, behind | entity]
         found = [
             masked_max(answer, region)
-            for answer in (self._answers(vectors, *each) for each in zip(self.widths, self.convolutions, strict=True))
+            for answer in (
+                self._answers(vectors, *each) for each in zip(self.widths, self.convolutions, strict=True)
+            )
             for region in regions
         ]
         size = self.features.features.size

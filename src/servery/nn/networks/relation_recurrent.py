@@ -51,16 +51,17 @@ class RelationRecurrent(Network):
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(6 * hidden_size, labels)
 
-    def forward(self, head_distance: Tensor, tail_distance: Tensor, **inputs: Tensor) -> Tensor:
-        """Return the logits, (rows, labels).
-
-        Args:
-            head_distance: int64, (rows, length).
-            tail_distance: int64, (rows, length).
-            **inputs: As `MarkedFeatures` takes them.
-        """
-        known = {name: inputs[name] for name in ("words", "shapes", "affixes", "symbols")}
-        vectors = self.features(**known, head_distance=head_distance, tail_distance=tail_distance)
+    def forward(  # type: ignore[override]
+        self,
+        words: Tensor,
+        shapes: Tensor,
+        affixes: Tensor,
+        symbols: Tensor,
+        head_distance: Tensor,
+        tail_distance: Tensor,
+    ) -> Tensor:
+        """Return the logits, (rows, labels); the arguments are those of `MarkedFeatures`."""
+        vectors = self.features(words, shapes, affixes, symbols, head_distance, tail_distance)
         is_word = head_distance != 0
         states = self.layer(vectors, is_word)  # (rows, length, 2 * hidden_size)
         head, tail, *_ = self.features.regions(head_distance, tail_distance)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from servery.nn.attention import TransformerBlock, sine_positions
-from servery.nn.embedding import EMBEDDING_DEVIATION, TokenEmbedding
+from servery.nn.embedding import TokenEmbedding
 from servery.nn.pooling import FAR_BELOW
-from servery.nn.sequence_to_sequence import SequenceToSequence, State
+from servery.nn.sequence_to_sequence import SequenceToSequence, State, scaled
 
 
 class TransformerTranslator(SequenceToSequence):
@@ -51,8 +51,7 @@ class TransformerTranslator(SequenceToSequence):
         size = embedding_size
         self.written_size, self.max_tokens = written_size, max_tokens
         self.embedding = TokenEmbedding(vocabulary_size, size, token_dropout, embedding_dropout)
-        positions = EMBEDDING_DEVIATION * sine_positions(max_tokens + 1, size)
-        self.register_buffer("positions", positions, persistent=False)
+        self.register_buffer("positions", sine_positions(max_tokens + 1, size), persistent=False)
         self.readers = nn.ModuleList(
             TransformerBlock(size, heads, inner_size, dropout) for _ in range(num_layers)
         )
@@ -65,12 +64,11 @@ class TransformerTranslator(SequenceToSequence):
         """Return the logits of what follows each token, (rows, said length, written_size)."""
         read, _ = self.begin(tokens)
         hidden = hidden_places(read["is_token"])
-        vectors, _ = self.embedding(said)
         length = said.shape[1]
-        vectors = vectors + self.positions[:length]
+        vectors = scaled(self.embedding(said)[0]) + self.positions[:length]
         later = torch.ones(length, length, dtype=torch.bool, device=said.device).triu(1)
         later = torch.zeros(length, length, device=said.device).masked_fill(later, FAR_BELOW)
-        for layer, block in enumerate(self.writers):
+        for layer, block in enumerate(self.blocks):
             own = block.own_keys_values(vectors)
             vectors, _ = block(vectors, own, later, read["keys_values"][:, layer], hidden)
         return self._logits(vectors)
@@ -78,27 +76,32 @@ class TransformerTranslator(SequenceToSequence):
     def begin(self, tokens: Tensor) -> tuple[State, State]:
         """Return keys and values of what was read, for each block; those of what was written, none so far."""
         vectors, is_token = self.embedding(tokens)
-        vectors = vectors + self.positions[: tokens.shape[1]]
+        vectors = scaled(vectors) + self.positions[: tokens.shape[1]]
         for block in self.readers:
             vectors = block(vectors, is_token)
         vectors = self.reader_norm(vectors)
-        read = torch.stack([block.other_keys_values(vectors) for block in self.writers], dim=1)
+        read = torch.stack([block.other_keys_values(vectors) for block in self.blocks], dim=1)
         # (rows, layers, 2, heads, length, head size)
         place = torch.zeros_like(tokens[:, 0])
         return {"is_token": is_token, "keys_values": read}, {"said": read[:, :, :, :, :0], "place": place}
 
     def step(self, said: Tensor, read: State, state: State) -> tuple[Tensor, Tensor, State]:
         """Return logits, looks (the mean over the heads of the last block) and the next state."""
-        vectors = (self.embedding.table(said) + self.positions[state["place"]]).unsqueeze(1)
+        vectors = (scaled(self.embedding.table(said)) + self.positions[state["place"]]).unsqueeze(1)
         hidden = hidden_places(read["is_token"])
         nothing = torch.zeros(1, 1, device=said.device)
         kept = []
-        for layer, block in enumerate(self.writers):
+        for layer, block in enumerate(self.blocks):
             own = torch.cat([state["said"][:, layer], block.own_keys_values(vectors)], dim=3)
             vectors, looks = block(vectors, own, nothing, read["keys_values"][:, layer], hidden)
             kept.append(own)
         state = {"said": torch.stack(kept, dim=1), "place": state["place"] + 1}
         return self._logits(vectors)[:, 0], looks[:, :, 0].mean(dim=1), state
+
+    @property
+    def blocks(self) -> list[WriterBlock]:
+        """The blocks that write, from the tokens' vectors on."""
+        return [block for block in self.writers if isinstance(block, WriterBlock)]
 
     def _logits(self, vectors: Tensor) -> Tensor:
         table = self.embedding.table.weight[: self.written_size]

@@ -56,7 +56,8 @@ class TripleEmbedding(Network):
         if model == "rotate":
             self.relations = nn.Parameter(math.pi * (2 * torch.rand(2 * relations, size // 2) - 1))
         self.biases = nn.Parameter(torch.zeros(entities))
-        self.scale = nn.Parameter(torch.ones(1))
+        if self.is_distance:
+            self.scale = nn.Parameter(torch.ones(1))
         self.entity_dropout = nn.Dropout(entity_dropout)
         self.relation_dropout = nn.Dropout(relation_dropout)
 

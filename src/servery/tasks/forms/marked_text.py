@@ -16,6 +16,8 @@ from servery.tasks.forms._inputs import as_list
 from servery.tasks.part import Part
 
 _SIDES = ("head", "tail")
+_PATTERN = "|".join(rf"<{a}>[\s\S]+</{a}>[\s\S]*<{b}>[\s\S]+</{b}>" for a, b in (("e1", "e2"), ("e2", "e1")))
+"""Both marks, in either order."""
 _MARKED = re.compile(r"<e([12])>.*?</e\1>", re.DOTALL)
 
 
@@ -85,16 +87,17 @@ class MarkedTextForm(Form):
             "required": ["start", "end"],
             "additionalProperties": False,
         }
-        text = {"type": "string", "maxLength": limits.max_text_characters}
-        with_places = {
-            "type": "object",
-            "properties": {"text": text, "head": side, "tail": side},
+        return {
+            "type": ["string", "object"],
+            "maxLength": limits.max_text_characters,
+            "pattern": _PATTERN,
+            "properties": {
+                "text": {"type": "string", "maxLength": limits.max_text_characters},
+                **dict.fromkeys(_SIDES, side),
+            },
             "required": ["text", *_SIDES],
             "additionalProperties": False,
         }
-        # Not every text has its two marks; what has them fits.
-        marks = {**text, "pattern": "<e1>[\\s\\S]+</e1>[\\s\\S]*<e2>[\\s\\S]+</e2>|<e2>[\\s\\S]+</e2>[\\s\\S]*<e1>[\\s\\S]+</e1>"}
-        return {"anyOf": [marks, with_places]}
 
 
 def _read(value: Any, pointer: str, limits: Bounds) -> str:

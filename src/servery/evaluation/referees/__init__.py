@@ -1,0 +1,1 @@
+"""Who judges what a task cannot judge by itself, one file each."""

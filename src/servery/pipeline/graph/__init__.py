@@ -1,0 +1,1 @@
+"""Knowledge graphs made of documents: built, kept, exported, asked and drawn."""
