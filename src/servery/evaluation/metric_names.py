@@ -57,6 +57,8 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
     "rmse": ("RMSE", "root of the mean squared error, in the target's unit", False),
     "mae": ("MAE", "mean distance from the truth, in the target's unit", False),
     "bias": ("Bias", "mean signed error: above 0 it says too much", False),
+    "set_coverage_90": ("Held by the 90 % set", "share of true labels within; at least 0.9 is promised", True),
+    "set_size_90": ("Labels in the 90 % set", "mean number that cannot be ruled out", False),
     "interval_coverage_90": ("Held by the 90 % interval", "share of truths within; 0.9 is promised", True),
     "interval_width_90": ("Width of the 90 % interval", "mean, in the target's unit", False),
     "character_chance": ("Chance of a character", "given to what stands there, its geometric mean", True),

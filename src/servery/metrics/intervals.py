@@ -6,6 +6,8 @@ import numpy as np
 
 COVERAGES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Shares for which margins are kept; between them they are interpolated."""
+PROMISED = 0.9
+"""Coverage that reports speak of, and that intervals have where nobody asks for another."""
 LEAST_COVERAGE, MOST_COVERAGE = COVERAGES[0], COVERAGES[-1]
 
 

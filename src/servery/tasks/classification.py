@@ -16,6 +16,7 @@ from servery.errors import DataError
 from servery.metrics import calibration as believable
 from servery.metrics import classification as found
 from servery.metrics.agreement import matthews_correlation
+from servery.metrics.intervals import LEAST_COVERAGE, MOST_COVERAGE, PROMISED, conformal_margins, margin_at
 from servery.metrics.ranking_curves import Ranking, macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
 from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only, texts
@@ -37,10 +38,12 @@ class ClassificationParameters(Parameters, frozen=True):
     Attributes:
         top_k: Keeps that many labels of each answer; null keeps all.
         least_confidence: Abstains below that score; null uses the one fitted to what a mistake costs.
+        coverage: Share of answers whose `likely` labels are to hold the true one; null asks for no such set.
     """
 
     top_k: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     least_confidence: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] | None = None
+    coverage: Annotated[float, msgspec.Meta(ge=LEAST_COVERAGE, le=MOST_COVERAGE)] | None = None
 
 
 class ClassificationAnswer(Answer, frozen=True):
@@ -51,12 +54,14 @@ class ClassificationAnswer(Answer, frozen=True):
         score: Its score.
         labels: The labels with their scores from the best down; all scores sum to 1.
         abstains: Whether the model would rather not answer: too unsure, or none of its labels fits.
+        likely: Where a coverage was asked for: the labels that cannot be ruled out at it, from the best down.
     """
 
     label: str
     score: float
     labels: tuple[LabelScore, ...]
     abstains: bool = False
+    likely: tuple[str, ...] = ()
 
 
 class Classification(LabelTask):
@@ -137,7 +142,11 @@ class Classification(LabelTask):
         order = np.argsort(-scores, axis=1, kind="stable")[:, : asked.top_k]
         ranked = np.take_along_axis(scores, order, axis=1)
         rows = zip(order.tolist(), ranked.tolist(), self.abstains(scores, calibration).tolist(), strict=True)
-        return [_answer(*row, labels) for row in rows]
+        answers = [_answer(*row, labels) for row in rows]
+        if asked.coverage is None or not calibration.margins:
+            return list(answers)
+        sets = likely_labels(scores, calibration, asked.coverage)
+        return [with_likely(*row, labels) for row in zip(answers, scores, sets, strict=True)]
 
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return every metric by name; one that is undefined on these rows is left out.
@@ -158,6 +167,10 @@ class Classification(LabelTask):
         }
         metrics |= _binary(targets == 1, scores[:, 1]) if label_count == 2 else _many(targets, scores)
         metrics |= self.abstention_metrics(targets, outputs, calibration)
+        if calibration.margins:
+            likely = likely_labels(scores, calibration, PROMISED)
+            metrics["set_coverage_90"] = float(likely[np.arange(len(targets)), targets].mean())
+            metrics["set_size_90"] = float(likely.sum(axis=1).mean())
         return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
@@ -175,7 +188,9 @@ class Classification(LabelTask):
         def loss(temperature: float) -> float:
             return float(-_log_softmax(logits / temperature)[rows, targets].sum())
 
-        return Calibration(temperature=fit_temperature(loss), fitted_on=len(targets))
+        calibration = Calibration(temperature=fit_temperature(loss), fitted_on=len(targets))
+        doubts = 1.0 - self.scores(outputs, calibration)[rows, targets]
+        return replace(calibration, margins=conformal_margins(doubts))
 
     def trivial_outputs(self, targets: np.ndarray, label_count: int, rows: int) -> np.ndarray:
         """Return the log of the labels' shares, with one row added to each, for every row."""
@@ -218,6 +233,26 @@ class Classification(LabelTask):
             return [answer.label for answer in given]
         rows = [[{"label": p.label, "score": p.score} for p in answer.labels] for answer in given]
         return hub_shape(rows, kinds, is_batch)
+
+
+def likely_labels(scores: np.ndarray, calibration: Calibration, coverage: float) -> np.ndarray:
+    """Return which labels cannot be ruled out, bool, (rows, labels); the best one never is.
+
+    Source: Sadinle, Lei and Wasserman (2019), Least ambiguous set-valued classifiers, section 2; thresholds by split
+    conformal, Vovk et al. (2005), section 4.
+    """
+    likely = 1.0 - scores <= margin_at(calibration.margins, coverage)
+    likely[np.arange(len(scores)), scores.argmax(axis=1)] = True
+    return np.asarray(likely)
+
+
+def with_likely(
+    answer: ClassificationAnswer, scores: np.ndarray, likely: np.ndarray, labels: Sequence[str]
+) -> ClassificationAnswer:
+    """Return the answer with the labels that cannot be ruled out, from the best down."""
+    places = np.flatnonzero(likely)
+    ordered = places[np.argsort(-scores[places], kind="stable")]
+    return msgspec.structs.replace(answer, likely=tuple(labels[place] for place in ordered))
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

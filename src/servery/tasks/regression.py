@@ -13,6 +13,7 @@ from servery.data.dataset import Dataset
 from servery.metrics.intervals import (
     LEAST_COVERAGE,
     MOST_COVERAGE,
+    PROMISED,
     conformal_margins,
     interval_metrics,
     margin_at,
@@ -20,9 +21,6 @@ from servery.metrics.intervals import (
 from servery.metrics.regression import error_metrics, r_squared
 from servery.tasks._rows import refuse_rows
 from servery.tasks.task import Answer, Calibration, LearnableTask, Parameters
-
-PROMISED = 0.9
-"""Coverage of the intervals where nobody asks for another."""
 
 
 class RegressionParameters(Parameters, frozen=True):
