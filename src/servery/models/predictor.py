@@ -159,15 +159,12 @@ class Predictor:
         """
         try:
             value = json.loads((folder / "predictor.json").read_text(encoding="utf-8"))
-            calibration = value["calibration"]
             return cls(
                 signature=Signature.from_dict(value["signature"]),
                 encoder=find_encoder(value["encoder"]).load(folder, value["encoder_state"]),
                 runtime=runtime
                 or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
-                calibration=Calibration(
-                    **{k: tuple(v) if isinstance(v, list) else v for k, v in calibration.items()}
-                ),
+                calibration=Calibration(**_with_tuples(value["calibration"])),
                 recipe=value["recipe"],
                 runtime_reason=value["runtime_reason"],
             )
@@ -201,3 +198,8 @@ def _joined(results: Sequence[np.ndarray]) -> np.ndarray:
     for place, row in enumerate(rows):
         joined[place] = row
     return joined
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values read from JSON with tuples where it has lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -46,7 +46,7 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
         "age": age.round(0),
         "sex": np.where(male, "male", "female"),
         "systolic_mmhg": pressure.round(0),
-        "cholesterol_mg_dl": np.where(chance.random(rows) < 0.05, None, cholesterol.round(0)),
+        "cholesterol_mg_dl": np.where(chance.random(rows) < 0.05, np.nan, cholesterol.round(0)),
         "max_heart_rate_bpm": rate.round(0),
         "chest_pain": np.where(pain, "typical", "none"),
         "smokes": np.where(smokes, "yes", "no"),

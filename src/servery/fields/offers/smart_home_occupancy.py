@@ -24,7 +24,7 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
     occupied = np.zeros(rows, bool)
     start = 0
     while start < rows:
-        stay, away = chance.integers(15, 45), chance.integers(15, 45)
+        stay, away = chance.integers(15, 45, 2).tolist()
         occupied[start : start + stay] = True
         start += stay + away
     co2, temperature = np.empty(rows), np.empty(rows)

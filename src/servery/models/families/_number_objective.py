@@ -31,7 +31,8 @@ class NumberObjective:
     def loss(self, network: Network, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
         """Return the mean loss of a batch, a scalar."""
         errors = network(**inputs)[:, 0].float() - targets.float()
-        return (errors**2).mean() / self.variance
+        loss: Tensor = (errors**2).mean() / self.variance
+        return loss
 
     def validate(self, network: Network) -> dict[str, float]:
         """Return the metrics of the validation part."""
