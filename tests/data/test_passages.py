@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from servery.data.building import build_dataset
-from servery.data.passages import KINDS, PASSAGE, ROLES, TEXT, passages, read_passages
+from servery.data.passages import BLOCK, KINDS, PASSAGE, ROLES, TEXT, passages, read_passages
 from servery.data.splits import split
 from servery.errors import DataError
 
@@ -57,21 +57,32 @@ def test_bytes_that_are_no_text_are_not_learned(tmp_path: Path) -> None:
 
 
 def test_the_last_passages_are_held_out_so_that_no_neighbour_is_learned() -> None:
-    dataset = build_dataset(passages([STORY]), "story", target=PASSAGE, kinds=KINDS, roles=ROLES)
+    kinds, roles = ({name: told[name] for name in told if name != BLOCK} for told in (KINDS, ROLES))
+    dataset = build_dataset(passages([STORY]), "story", target=PASSAGE, kinds=kinds, roles=roles)
     parts = split(dataset)
     assert parts.policy == "time"
     assert max(parts.train["place"]) < min(parts.validation["place"])
     assert max(parts.validation["place"]) < min(parts.test["place"])
 
 
-def test_a_validation_part_is_cut_from_the_end_of_a_given_train_part(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text(STORY, encoding="utf-8")
-    (tmp_path / "test.txt").write_text(STORY[::-1], encoding="utf-8")
-    dataset = build_dataset(read_passages(tmp_path), "story", target=PASSAGE, kinds=KINDS, roles=ROLES)
+def test_whole_blocks_of_a_given_train_part_are_for_validation(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    for part in ("train", "test"):
+        story = " ".join(f"{chance.randint(0, 10**6)}" for _ in range(9000))
+        (tmp_path / f"{part}.txt").write_text(story, encoding="utf-8")
+    dataset = build_dataset(
+        read_passages(tmp_path),
+        "story",
+        target=PASSAGE,
+        kinds={TEXT: "text", PASSAGE: "text", BLOCK: "identifier"},
+        roles={BLOCK: "group"},
+    )
     parts = split(dataset)
     assert parts.policy == "given"
-    assert np.all(np.diff(parts.validation["place"]) == 1)
-    assert max(parts.train["place"]) < min(parts.validation["place"])
+    blocks = [set(part[BLOCK]) for part in (parts.train, parts.validation, parts.test)]
+    assert not blocks[0] & blocks[1]
+    assert not (blocks[0] | blocks[1]) & blocks[2]
+    assert 0.05 < len(parts.validation) / len(parts.train) < 0.2
 
 
 @pytest.mark.parametrize(

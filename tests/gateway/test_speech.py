@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import math
 import struct
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -47,7 +49,7 @@ def test_the_hub_client_tells_recordings_apart(server: Any, home: Any, speech: A
     try:
         for hertz, label in ((400, "low"), (3000, "high")):
             found = client.audio_classification(speech.beep(hertz))
-            assert [element.label for element in found][0] == label
+            assert found[0].label == label
             assert sum(element.score for element in found) == pytest.approx(1.0)
     finally:
         close_session()
@@ -102,10 +104,11 @@ def test_a_bad_recording_is_refused_with_what_is_wrong(
 
 
 def test_an_hour_is_refused_by_its_head_alone(call: Call) -> None:
-    hour = wav_of(np.zeros(3600 * 1000), 1000)
-    answer = call("POST", "/v1/models/tones/predict", content=hour, headers=RAW)
-    assert answer.status_code == 422
+    hour = io.BytesIO()
+    soundfile.write(hour, np.zeros(3600 * 1000), 1000, format="FLAC")
+    answer = call("POST", "/v1/models/tones/predict", content=hour.getvalue(), headers=RAW)
     assert answer.json()["error"]["message"].startswith("The recording at /inputs lasts 3,600.0 seconds")
+    assert answer.status_code == 422
 
 
 def test_silence_is_an_empty_text_with_a_warning(call: Call, client: OpenAI) -> None:
@@ -168,3 +171,30 @@ def test_silence_moves_on_and_the_end_tells_all() -> None:
 def test_a_word_as_long_as_a_stretch_is_told_rather_than_heard_for_ever() -> None:
     long = word(0.1, 7.9)
     assert settled([long], 0.0, STRETCH_SECONDS, False) == ([long], STRETCH_SECONDS)
+
+
+def test_servery_s_own_stream_tells_words_with_their_times_and_ends_with_the_answer(
+    call: Call, small: Any
+) -> None:
+    headers = {**RAW, "accept": "text/event-stream"}
+    told = call("POST", "/v1/models/tones/predict", content=small.spoken(SENTENCE), headers=headers)
+    assert told.headers["content-type"].startswith("text/event-stream")
+    events = [block.split("\n") for block in told.text.strip().split("\n\n")]
+    names = [lines[0] for lines in events]
+    assert names == ["event: piece"] * len(SENTENCE.split()) + ["event: answer"]
+    values = [json.loads(lines[1].removeprefix("data: ")) for lines in events]
+    words = [value["piece"] for value in values[:-1]]
+    assert values[-1]["outputs"][0]["words"] == words
+    assert values[-1]["outputs"][0]["text"] == SENTENCE
+    assert values[-1]["usage"]["audio_seconds"] == math.ceil(values[-1]["outputs"][0]["duration_seconds"])
+    starts = [word["start"] for word in words]
+    assert starts == sorted(starts)
+    assert starts[-1] > 2 * STRETCH_SECONDS
+
+
+def test_a_stream_tells_one_recording(call: Call, small: Any) -> None:
+    two = [base64.b64encode(small.spoken("bad")).decode()] * 2
+    headers = {"accept": "text/event-stream"}
+    answer = call("POST", "/v1/models/tones/predict", json={"inputs": two}, headers=headers)
+    assert answer.status_code == 422
+    assert "a stream tells one" in answer.text

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification, BertModel
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    DistilBertConfig,
+    DistilBertModel,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
 
 from servery.errors import ArtifactError, TooLongError
 from servery.models.predictor import Predictor
@@ -103,6 +111,44 @@ def test_vectors_are_those_of_transformers(embedder, tmp_path, pooling):
     assert [answer.tokens for answer in answers] == [6, 3, 12, 4, 2]
 
 
+SMALL = {"vocab_size": len(WORDS), "max_position_embeddings": 24, "initializer_range": 0.5}
+OTHERS = {
+    "xlm-roberta": lambda: XLMRobertaModel(
+        XLMRobertaConfig(
+            **{**SMALL, "max_position_embeddings": 26},
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=32,
+            pad_token_id=1,
+        )
+    ),
+    "distilbert": lambda: DistilBertModel(
+        DistilBertConfig(**SMALL, dim=16, n_layers=2, n_heads=4, hidden_dim=32)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_encoders_of_the_kind_give_the_vectors_of_transformers(kind, tmp_path):
+    torch.manual_seed(0)
+    network = OTHERS[kind]().eval()
+    network.save_pretrained(tmp_path)
+    plain = tokenizer()
+    plain.save(str(tmp_path / "tokenizer.json"))
+    # The unknown word is token 1, which is padding to XLM-RoBERTa: texts of known words only.
+    texts = [text for text in TEXTS if "unknown" not in text]
+    answers = read_sentence_encoder(tmp_path).predict([{"text": text} for text in texts])
+    plain.no_truncation()
+    plain.no_padding()
+    expected = []
+    with torch.inference_mode():
+        for text in texts:
+            states = network(input_ids=torch.tensor([plain.encode(text).ids])).last_hidden_state[0]
+            expected.append(torch.nn.functional.normalize(states.mean(dim=0), dim=0).numpy())
+    assert np.abs(np.array([answer.embedding for answer in answers]) - np.array(expected)).max() < TOLERANCE
+
+
 def test_scores_of_pairs_are_those_of_transformers(judge):
     folder, network = judge
     pairs = [("the cat", text) for text in TEXTS]
@@ -147,7 +193,7 @@ def test_a_text_over_the_models_length_is_refused_and_never_cut(embedder, tmp_pa
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("config.json", '{"model_type": "roberta"}', "'roberta'"),
+        ("config.json", '{"model_type": "t5"}', "'t5'"),
         ("config.json", "[]", "no object"),
         ("config.json", "{", "cannot be read"),
         ("config.json", '{"model_type": "bert"}', "vocab_size"),

@@ -8,6 +8,8 @@ import torch
 from servery.discovery import module_names
 from servery.errors import UnknownNameError
 from servery.nn.network import Network, build_network
+from servery.nn.networks.denoising_unet import DenoisingUnet
+from servery.nn.networks.picture_vae import PictureVae
 
 NOISE = {"token_dropout": 0.1, "embedding_dropout": 0.1, "dropout": 0.1}
 TEXT = {"vocabulary_size": 50, "embedding_size": 8, "labels": 3, **NOISE}
@@ -161,15 +163,37 @@ ARGUMENTS |= {
         "relation_dropout": 0.1,
     },
 }
+ARGUMENTS |= {
+    "denoising_unet": {
+        "channels": 4,
+        "categories": 4,
+        "patch": 2,
+        "widths": [8, 16],
+        "depth": 2,
+        "heads": 2,
+        "dropout": 0.1,
+    },
+    "picture_vae": {
+        "channels": 4,
+        "height": 8,
+        "width": 8,
+        "categories": 5,
+        "latent": 6,
+        "widths": [8, 16],
+    },
+}
 ROWS = 5
 WIDTHS = {
+    "denoising_unet": 8,
+    "picture_vae": 8,
     "recurrent_translator": 40,
     "transformer_translator": 40,
     "triple_embedding": 9,
     "word_tagger": 9,
     "encoder_tagger": 9,
     "bert_encoder": 9,
-    "causal_decoder": 50, "recurrent_decoder": 50,
+    "causal_decoder": 50,
+    "recurrent_decoder": 50,
     "centre_detector": 7,
 }
 """Numbers a row puts out, where it is not three labels; a causal decoder does so for each of its tokens."""
@@ -179,6 +203,10 @@ def inputs_for(network: Network) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     if "subjects" in network.axes:
         return {"subjects": torch.arange(ROWS), "relations": torch.arange(ROWS) % 6}
+    if "noisy" in network.axes:
+        return {"noisy": torch.randn(ROWS, 4, 8, 8), "time": torch.rand(ROWS), "category": torch.arange(ROWS)}
+    if "noise" in network.axes:
+        return {"thing": torch.arange(ROWS), "noise": torch.randn(ROWS, 6)}
     if "words" in network.axes:
         return _tagged_words(network)
     if "bands" in network.axes:
@@ -253,15 +281,25 @@ def test_a_row_does_not_feel_its_neighbours_nor_its_padding(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))
 def test_every_weight_learns(name: str) -> None:
     network = built(name).train()
-    for _ in range(2):  # the zero gamma of residual blocks passes nothing on before its first step
+    # The zeros that residual blocks and last layers begin with pass nothing on before their first step.
+    for _ in range(4 if name == "denoising_unet" else 2):
         network.zero_grad()
-        network(**inputs_for(network)).square().sum().backward()
+        _all_of(network).square().sum().backward()
         with torch.no_grad():
             for parameter in network.parameters():
                 assert parameter.grad is not None
                 parameter -= 1e-3 * parameter.grad
     gradients = {key: parameter.grad for key, parameter in network.named_parameters()}
     assert [key for key, gradient in gradients.items() if gradient is None or not gradient.any()] == []
+
+
+def _all_of(network: Network) -> torch.Tensor:
+    """Return what a network puts out, on the way that it only learns by too; zeros would have no gradient."""
+    outputs = network(**inputs_for(network))
+    if isinstance(network, PictureVae):
+        told = network.encode(torch.rand(ROWS, 4, 8, 8), torch.arange(ROWS))
+        return torch.cat([outputs.flatten(), *(part.flatten() for part in told)])
+    return outputs - 0.5 if isinstance(network, DenoisingUnet) else outputs
 
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS))

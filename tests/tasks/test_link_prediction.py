@@ -41,10 +41,14 @@ def triples(*rows: tuple[str, str, float]) -> Dataset:
         "truth": np.array(truth),
     }
     lines = np.arange(2, len(rows) + 2)
-    return Dataset((*columns, Column("truth", Kind.NUMBER, Role.TARGET)), values, Source("x", None, ""), lines)
+    return Dataset(
+        (*columns, Column("truth", Kind.NUMBER, Role.TARGET)), values, Source("x", None, ""), lines
+    )
 
 
-def judged(runtime: TripleScorer, dataset: Dataset, calibration: Calibration | None = None) -> dict[str, float]:
+def judged(
+    runtime: TripleScorer, dataset: Dataset, calibration: Calibration | None = None
+) -> dict[str, float]:
     outputs = runtime.run(ENCODER.encode(list(dataset.examples()), cut=True))
     targets = LINK_PREDICTION.encode_targets(dataset, LABELS)
     return LINK_PREDICTION.measure(targets, outputs, calibration or Calibration())
@@ -137,7 +141,9 @@ def test_questions_and_triples_may_come_together() -> None:
         ({"head": 3, "relation": "likes", "tail": None}, "/head", "expected the name"),
     ],
 )
-def test_bad_questions_are_refused_with_the_nearest_name(row: dict[str, object], param: str, words: str) -> None:
+def test_bad_questions_are_refused_with_the_nearest_name(
+    row: dict[str, object], param: str, words: str
+) -> None:
     with pytest.raises(InputError, match=words) as caught:
         ENCODER.encode([row])
     assert caught.value.param == param

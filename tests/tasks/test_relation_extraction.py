@@ -47,7 +47,11 @@ def test_metrics_follow_the_names_of_the_labels() -> None:
 
 
 def test_places_beside_the_text_are_read_like_marks() -> None:
-    places = {"text": "Acme was founded by Ann.", "head": {"start": 0, "end": 4}, "tail": {"start": 20, "end": 23}}
+    places = {
+        "text": "Acme was founded by Ann.",
+        "head": {"start": 0, "end": 4},
+        "tail": {"start": 20, "end": 23},
+    }
     assert MARKED_TEXT.examples([places, TEXT], COLUMNS, Limits()) == [{"sentence": TEXT}] * 2
 
 

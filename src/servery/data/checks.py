@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,6 +19,12 @@ from servery.data.number_leaks import find_number_leaks
 __all__ = ["Finding", "check"]
 
 _RARE_ROWS = 10
+_UNUSABLE = (
+    ("bad_rows", "row", None),
+    ("unreadable_pictures", "picture", Kind.IMAGE),
+    ("unreadable_recordings", "recording", Kind.AUDIO),
+)
+"""Code of a finding, what was bad, and the kind of the column that could not be read."""
 
 
 def check(dataset: Dataset) -> tuple[Finding, ...]:
@@ -39,14 +46,9 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
 
 def _bad_rows(dataset: Dataset) -> list[Finding]:
     kinds = {c.name: c.kind for c in dataset.inputs}
-    of_kind = [(bad, kinds.get(bad.reason.split(":")[0])) for bad in dataset.bad_rows]
     findings = []
-    for code, noun, is_meant in (
-        ("bad_rows", "row", lambda kind: kind not in (Kind.IMAGE, Kind.AUDIO)),
-        ("unreadable_pictures", "picture", lambda kind: kind is Kind.IMAGE),
-        ("unreadable_recordings", "recording", lambda kind: kind is Kind.AUDIO),
-    ):
-        rows = [bad for bad, kind in of_kind if is_meant(kind)]
+    for code, noun, kind in _UNUSABLE:
+        rows = [bad for bad in dataset.bad_rows if _fault_of(bad.reason, kinds) is kind]
         if rows:
             share = len(rows) / (len(dataset) + len(dataset.bad_rows))
             message = (
@@ -56,6 +58,12 @@ def _bad_rows(dataset: Dataset) -> list[Finding]:
             lines = tuple(bad.line for bad in rows[:5])
             findings.append(Finding(code, "warning", message, lines=lines))
     return findings
+
+
+def _fault_of(reason: str, kinds: Mapping[str, Kind]) -> Kind | None:
+    """Return the kind of the file that a row was set aside for; None where it was for another reason."""
+    kind = kinds.get(reason.split(":")[0])
+    return kind if kind in (Kind.IMAGE, Kind.AUDIO) else None
 
 
 def _copies(dataset: Dataset, duplicates: Duplicates) -> list[Finding]:

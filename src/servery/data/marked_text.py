@@ -28,7 +28,8 @@ class MarkedText:
         for name, (start, end) in (("head", self.head), ("tail", self.tail)):
             if not 0 <= start < end <= len(self.text):
                 raise InputError(
-                    f"The {name} from {start} to {end} is no piece of the text, which has {len(self.text):,} characters.",
+                    f"The {name} from {start} to {end} is no piece of the text, which has "
+                    f"{len(self.text):,} characters.",
                     hint="start counts from 0, end is the place after the last character",
                     param=f"/{name}",
                 )

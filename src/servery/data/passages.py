@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ from servery.data.readers import named_after, read_parts, read_raw
 from servery.data.text_encoding import UNDECODABLE, decode, read_bytes
 from servery.errors import DataError
 
-TEXT, PASSAGE, PLACE = "text", "passage", "place"
-KINDS = {TEXT: "text", PASSAGE: "text", PLACE: "number"}
-ROLES = {PLACE: "time"}
-"""The last passages are held out: one between others would let a model see both its neighbours."""
+TEXT, PASSAGE, PLACE, BLOCK = "text", "passage", "place", "block"
+KINDS = {TEXT: "text", PASSAGE: "text", PLACE: "number", BLOCK: "identifier"}
+ROLES = {PLACE: "time", BLOCK: "group"}
+"""Of a text the last passages are held out, and of the train part whole blocks for validation: a passage between
+others would be foretold by a model that has learned both its neighbours."""
+BLOCK_PASSAGES = 32
+LEAST_BLOCKS = 30
 PASSAGE_CHARACTERS = 256
 CONTEXT_CHARACTERS = 256
 """Of the same text, before the passage: a model is asked how a text goes on, not how one begins."""
@@ -32,14 +36,17 @@ def read_passages(path: Path) -> RawTable:
             one text (all but parquet also as .gz); or a folder with files train.*, validation.*, test.* or with texts.
 
     Returns:
-        Columns `text` (a passage and up to 256 characters before it), `passage` and `place` (its number).
+        Columns `text` (a passage and up to 256 characters before it), `passage` and `place` (its number); of a file
+        that is a part already, in place of that `block` (which passages stand together).
 
     Raises:
         DataError: It cannot be read, or holds no text.
     """
     if path.is_dir():
         return _read_folder(path)
-    return passages([text for text in _texts_in(path) if text], path.name)
+    found = passages([text for text in _texts_in(path) if text], path.name)
+    part = part_of(named_after(path))
+    return found if part is None else _in_blocks(found, part)
 
 
 def passages(texts: list[str], name: str = "the text") -> RawTable:
@@ -65,6 +72,13 @@ def passages(texts: list[str], name: str = "the text") -> RawTable:
         PLACE: object_array(places.tolist()),
     }
     return RawTable(columns, places, facts={"texts": f"{len(texts):,}"})
+
+
+def _in_blocks(found: RawTable, part: str) -> RawTable:
+    size = max(1, min(BLOCK_PASSAGES, len(found) // LEAST_BLOCKS))
+    blocks = object_array([f"{part} {place // size + 1}" for place in range(len(found))])
+    values = {name: column for name, column in found.values.items() if name != PLACE}
+    return replace(found, values={**values, BLOCK: blocks})
 
 
 def _cut(text: str) -> Iterator[tuple[str, str]]:

@@ -60,10 +60,14 @@ def with_truth(raw: RawTable) -> RawTable:
 
 def with_negatives(facts: RawTable, wrong: RawTable) -> RawTable:
     """Return the rows of both, with the truth 1 for the first and 0 for the others."""
-    values = {name: np.concatenate([facts.values[name], wrong.values[name]]) for name in (HEAD, RELATION, TAIL)}
+    values = {
+        name: np.concatenate([facts.values[name], wrong.values[name]]) for name in (HEAD, RELATION, TAIL)
+    }
     truth = [1.0] * len(facts) + [0.0] * len(wrong)
     lines = np.concatenate([facts.line_numbers, wrong.line_numbers])
-    return RawTable({**values, TRUTH: object_array(truth)}, lines, (*facts.bad_rows, *wrong.bad_rows), facts.facts)
+    return RawTable(
+        {**values, TRUTH: object_array(truth)}, lines, (*facts.bad_rows, *wrong.bad_rows), facts.facts
+    )
 
 
 def _truth_of(cell: object) -> float | None:

@@ -59,7 +59,8 @@ def draw_graph(links: Sequence[Link], name: str = "graph", is_alone: bool = Fals
     style = f' style="{_ALONE};background:var(--card)"' if is_alone else f' style="max-width: {WIDTH}px"'
     heads = "".join(
         f'<marker id="{name}-{kind}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
-        f'orient="auto-start-reverse" markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z" fill="var(--{colour})"/></marker>'
+        f'orient="auto-start-reverse" markerUnits="userSpaceOnUse">'
+        f'<path d="M0 0L8 4L0 8z" fill="var(--{colour})"/></marker>'
         for kind, colour in (("fact", "soft"), ("right", "accent"), ("wrong", "bad"))
     )
     return (
@@ -100,9 +101,7 @@ def _laid_out(nodes: Sequence[str], links: Sequence[Link]) -> np.ndarray:
     return np.asarray([side, MARGIN] + scaled * [WIDTH - 2 * side, HEIGHT - 2 * MARGIN])
 
 
-def _arrow(
-    link: Link, places: dict[str, list[float]], name: str, number: int, links: Sequence[Link]
-) -> str:
+def _arrow(link: Link, places: dict[str, list[float]], name: str, number: int, links: Sequence[Link]) -> str:
     """Return one arrow, bent the more the more others connect the same two nodes."""
     (x1, y1), (x2, y2) = places[link.head], places[link.tail]
     twins = [i for i, other in enumerate(links) if {other.head, other.tail} == {link.head, link.tail}]
@@ -120,7 +119,8 @@ def _arrow(
         path = f"M{start[0]:.0f} {start[1]:.0f}Q{cx:.0f} {cy:.0f} {end[0]:.0f} {end[1]:.0f}"
     told = html.escape(link.note or f"{link.head}, {link.relation}, {link.tail}")
     return (
-        f'<g><title>{told}</title><path d="{path}" fill="none" {_STROKES[link.kind]} marker-end="url(#{name}-{link.kind})"/>'
+        f"<g><title>{told}</title>"
+        f'<path d="{path}" fill="none" {_STROKES[link.kind]} marker-end="url(#{name}-{link.kind})"/>'
         f'<text x="{mx:.0f}" y="{my - 3:.0f}" text-anchor="middle" font-size="10" fill="var(--soft)" '
         f'stroke="var(--card)" stroke-width="3" paint-order="stroke">{html.escape(_short(link.relation))}</text></g>'
     )

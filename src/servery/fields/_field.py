@@ -94,12 +94,13 @@ class Field:
         """The data sets that its offers know by name."""
         return tuple(known for offer in self.offers for known in offer.known_datasets)
 
-    def offer_for(self, task: str = "", data: str = "") -> Offer:
+    def offer_for(self, task: str = "", data: str = "", form: str = "") -> Offer:
         """Return the offer that learns a task from that data, the first where neither says more.
 
         Args:
             task: Name of a task; empty for any.
             data: What the user named as data; the name of a known data set tells its offer.
+            form: Form of the inputs, once the data is read; empty for any.
 
         Raises:
             UnknownNameError: The field has no such task.
@@ -112,7 +113,8 @@ class Field:
             for offer in fitting
             if data in {known.name for known in offer.known_datasets} | {offer.sample_name}
         ]
-        return (knowing or fitting)[0]
+        meant = knowing or fitting
+        return next((offer for offer in meant if offer.form == form), meant[0])
 
 
 def all_fields() -> dict[str, Field]:

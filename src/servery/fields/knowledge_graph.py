@@ -15,7 +15,8 @@ FIELD = Field(
     },
     offers=(RELATION_EXTRACTION, LINK_PREDICTION),
     limits_of_use=(
-        "A predicted fact is a guess that fits the others, not evidence: show where an edge comes from, and check it before "
-        "anyone acts on it. Facts about living people are personal data. A model knows the entities it was trained with."
+        "A predicted fact is a guess that fits the others, not evidence: show where an edge comes from, and check it "
+        "before anyone acts on it. Facts about living people are personal data. A model of links knows only the "
+        "entities it was trained with."
     ),
 )

@@ -277,7 +277,7 @@ async def _chained(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[
 
 
 def tellable(error: Exception, request: Request) -> ServeryError:
-    """Return an error as a client may read it, noted for telemetry; one that nobody foresaw keeps its words to itself."""
+    """Return an error as a client may read it, noted for telemetry; one nobody foresaw keeps its words to itself."""
     if not isinstance(error, ServeryError):
         # Not the message: it may quote what was sent.
         log.error("stream failed", request_id=request.id, error=type(error).__name__, **request.notes)

@@ -1,16 +1,20 @@
-"""A recording that is told word by word: heard in stretches, each word told once what follows can no longer change it."""
+"""A recording told word by word: heard in stretches, each word told once what follows can no longer change it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+import math
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from servery.data.audio import described, samples_of, wav_of
-from servery.gateway.message import Request
-from servery.gateway.prediction import Asked, Predicted
+from servery.gateway.growing import tellable
+from servery.gateway.message import Request, Response
+from servery.gateway.prediction import LARGE_BODY_BYTES, Asked, Predicted
+from servery.gateway.sse import CONTENT_TYPE, HEADERS, event
 from servery.serving.batcher import Answered
 from servery.serving.replica import Replica
 from servery.tasks.task import Parameters
@@ -119,6 +123,96 @@ class Listening:
             SpokenWord(w.word, round(w.start + start, 3), round(w.end + start, 3), w.log_probability)
             for w in answer.words
         ]
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How a protocol tells a recording word by word; each returns whole server-sent events.
+
+    Attributes:
+        word: Tells one word, given how many came before it.
+        end: Tells that all is there.
+        headers: Of the response, once the first stretch was heard.
+        error_name: Name of the event that tells what went wrong after the head was sent.
+    """
+
+    word: Callable[[SpokenWord, int], bytes]
+    end: Callable[[Listening], bytes]
+    headers: Callable[[Predicted], list[tuple[bytes, bytes]]]
+    error_name: str = ""
+
+
+async def listened(
+    request: Request,
+    protocol: str,
+    reference: str,
+    read: Callable[[Replica], Asked],
+    size: int,
+    telling: Telling,
+) -> Response:
+    """Answer word by word a request whose body has been read.
+
+    The first stretch was heard before the head is sent, so that what is refused has its status. Up to then the
+    request's deadline holds, and for the rest too where the client named one.
+
+    Args:
+        request: Who asks, and until when.
+        protocol: What telemetry calls it.
+        reference: The model.
+        read: Reads what is asked, once the model is known.
+        size: Bytes to read; many are read in a thread.
+        telling: How the protocol tells it.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+        CancelledError: The client went away.
+        ServeryError: See `Listening.words_as_heard`.
+    """
+    deadline = request.deadline()
+    last = deadline if request.header("x-deadline-ms") is not None else math.inf
+    stream = _told(request, protocol, reference, read, size, telling, last)
+    listening = await request.within(deadline, anext(stream))
+    assert isinstance(listening, Listening)
+
+    async def events() -> AsyncGenerator[bytes]:
+        async with aclosing(stream):
+            async for told in stream:
+                assert isinstance(told, bytes)
+                yield told
+
+    headers = [*telling.headers(listening.predicted), *HEADERS]
+    return Response(content_type=CONTENT_TYPE, headers=headers, stream=events())
+
+
+async def _told(
+    request: Request,
+    protocol: str,
+    reference: str,
+    read: Callable[[Replica], Asked],
+    size: int,
+    telling: Telling,
+    deadline: float,
+) -> AsyncGenerator[Listening | bytes]:
+    """Yield what listens, once the first stretch was heard; then the events."""
+    replica = await request.gateway.engine.replica(reference)
+    with replica.lease():
+        request.note(replica, protocol)
+        asked = await asyncio.to_thread(read, replica) if size > LARGE_BODY_BYTES else read(replica)
+        listening, is_begun, count = Listening(request, replica, asked), False, 0
+        try:
+            async with aclosing(listening.words_as_heard(deadline)) as stretches:
+                async for words in stretches:
+                    if not is_begun:
+                        is_begun = True
+                        yield listening
+                    for spoken in words:
+                        yield telling.word(spoken, count)
+                        count += 1
+            yield telling.end(listening)
+        except Exception as error:
+            if not is_begun:
+                raise
+            yield event(request.error_shape(tellable(error, request), request.id), telling.error_name)
 
 
 def settled(

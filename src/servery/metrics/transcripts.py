@@ -93,4 +93,4 @@ def _jiwer() -> ModuleType:
         import jiwer
     except ImportError as error:
         raise MissingExtraError.named("audio") from error
-    return jiwer
+    return jiwer  # type: ignore[no-any-return]

@@ -20,7 +20,8 @@ class Runtime(ABC):
     A runtime class stands in its own file under `models/runtimes/`, named as the file (`onnx.py` -> "onnx"), with
     a module-level `RUNTIME = ThatClass`.
 
-    Only `torch_network.py` and `causal_language.py` may import torch: a process that serves others never loads it.
+    Only `torch_network.py`, `torch_translator.py`, `causal_language.py` and `hugging_face.py` may import torch: a
+    process that serves others never loads it.
     """
 
     name: ClassVar[str]

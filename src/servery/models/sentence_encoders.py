@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from servery.data.columns import Column, Kind, Role
 from servery.errors import ArtifactError
+from servery.models.encoder_layouts import LAYOUTS
 from servery.models.encoders.pretrained_tokens import PretrainedTokens, read_tokenizer
 from servery.models.predictor import Predictor
 from servery.models.runtimes.torch_network import TorchNetwork
@@ -23,32 +24,12 @@ from servery.tasks.sentence_embedding import SENTENCE_EMBEDDING
 from servery.tasks.task import Calibration
 from servery.tasks.text_ranking import TEXT_RANKING
 
-_EMBEDDINGS = {
-    "embeddings.word_embeddings": "words",
-    "embeddings.position_embeddings": "places",
-    "embeddings.token_type_embeddings": "parts",
-    "embeddings.LayerNorm": "norm",
-    "pooler.dense": "summary",
-    "classifier": "score",
-}
-_BLOCK = {
-    "attention.self.query": "query",
-    "attention.self.key": "key",
-    "attention.self.value": "value",
-    "attention.output.dense": "mixed",
-    "attention.output.LayerNorm": "mixed_norm",
-    "intermediate.dense": "inner",
-    "output.dense": "outer",
-    "output.LayerNorm": "outer_norm",
-}
-"""The Hub's names of the weights to those of `nn.networks.bert_encoder`."""
-
 
 def read_sentence_encoder(folder: Path, field: str = "text") -> Predictor:
     """Return a model that turns a text into a vector.
 
     Args:
-        folder: With `config.json` of model type "bert", `model.safetensors` and `tokenizer.json`; the folders of
+        folder: With `config.json` of a type in `LAYOUTS`, `model.safetensors` and `tokenizer.json`; the folders of
             Sentence Transformers besides say how the tokens' vectors are pooled (else their mean) and how long a text
             may be.
         field: The field the model is for.
@@ -115,24 +96,16 @@ def read_bert(folder: Path, pooling: str) -> PretrainedBert:
         ArtifactError: The folder holds no such model.
     """
     config = _json(folder / "config.json")
-    if config.get("model_type") != "bert" or config.get("hidden_act", "gelu") != "gelu":
+    layout = LAYOUTS.get(str(config.get("model_type")))
+    if layout is None or config.get(layout.activation, "gelu") != "gelu":
         raise ArtifactError(
-            f"{folder.name} is of type {config.get('model_type')!r} with {config.get('hidden_act')!r}; "
-            "'bert' with 'gelu' is read."
+            f"{folder.name} is of type {config.get('model_type')!r} with "
+            f"{config.get(layout.activation if layout else 'hidden_act')!r}; "
+            f"{', '.join(map(repr, LAYOUTS))} with 'gelu' are read."
         )
     try:
-        arguments = {
-            "vocabulary_size": config["vocab_size"],
-            "size": config["hidden_size"],
-            "heads": config["num_attention_heads"],
-            "num_layers": config["num_hidden_layers"],
-            "inner_size": config["intermediate_size"],
-            "max_tokens": config["max_position_embeddings"],
-            "parts": config["type_vocab_size"],
-            "epsilon": config["layer_norm_eps"],
-            "pooling": pooling,
-        }
-        found = _weights(load_file(folder / "model.safetensors"))
+        arguments = {**layout.arguments(config), "pooling": pooling}
+        found = layout.weights(load_file(folder / "model.safetensors"), config)
         wanted = build_network("bert_encoder", arguments).state_dict()
         weights = {name: found[name].float() for name in wanted}
         if wrong := [name for name, weight in weights.items() if weight.shape != wanted[name].shape]:
@@ -159,19 +132,6 @@ def _read(
     )
     encoder = PretrainedTokens(columns, read.tokenizer, read.max_tokens)
     return Predictor(signature, encoder, TorchNetwork(network), Calibration(), recipe="pretrained-bert")
-
-
-def _weights(found: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the weights under our names; what has none is left out."""
-    named = {}
-    for name, tensor in found.items():
-        module, _, kind = name.removeprefix("bert.").rpartition(".")
-        if module in _EMBEDDINGS:
-            named[f"{_EMBEDDINGS[module]}.{kind}"] = tensor
-        elif module.startswith("encoder.layer."):
-            number, _, within = module.removeprefix("encoder.layer.").partition(".")
-            named[f"blocks.{number}.{_BLOCK[within]}.{kind}"] = tensor
-    return named
 
 
 def _json(path: Path, optional: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from servery.nn.embedding import EMBEDDING_DEVIATION, PADDING
 from servery.nn.word_features import WordFeatures
 
-MARKED_AXES = {
+MARKED_AXES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("words", "shapes"), ("rows", "length")),
     **dict.fromkeys(("affixes", "symbols"), ("rows", "length")),
     **dict.fromkeys(("head_distance", "tail_distance"), ("rows", "length")),

@@ -124,7 +124,7 @@ def choose(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Advice:
     An offer's `starter_recipe` is the one that its learning curves in docs/benchmarks.md favour; what it would cost on
     this data and this machine is estimated first. Without a deadline the limit is `COMFORTABLE_SECONDS`.
     """
-    offer = field.offer_for(plan.task, plan.data)
+    offer = field.offer_for(plan.task, plan.data, form_of(dataset))
     check_form(field, offer, dataset)
     form, task = offer.form, task_for(offer, dataset, plan.task)
     known = recipes_for(form, task.name)
@@ -140,7 +140,7 @@ def choose(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Advice:
 
 def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
     """Fill in what the plan leaves open: task, recipe and reason."""
-    offer = field.offer_for(plan.task, plan.data)
+    offer = field.offer_for(plan.task, plan.data, form_of(dataset))
     check_form(field, offer, dataset)
     task = task_for(offer, dataset, plan.task)
     plan = plan.with_changes(outside=outside_of(plan.outside, offer, dataset))

@@ -122,6 +122,8 @@ def answer_line(answer: Mapping[str, Any]) -> str:
         return f"a picture of {answer['width']} x {answer['height']} pixels; --output FILE.png keeps it"
     if "objects" in answer:
         return "; ".join(_object_line(found) for found in answer["objects"]) or "no object"
+    if "fillings" in answer:
+        return ", ".join(f"{found['token_str']} {found['score']:.2f}" for found in answer["fillings"])
     if "labels" not in answer:
         text = answer.get("text")
         return text if isinstance(text, str) else json.dumps(answer, ensure_ascii=False)[:LONGEST_LINE]

@@ -18,7 +18,7 @@ from servery.data.splits import Split, split
 from servery.evaluation.evaluate import Evaluation, evaluate
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
-from servery.pipeline.advice import complete
+from servery.pipeline.advice import complete, form_of
 from servery.pipeline.card import write_card
 from servery.pipeline.deadline import Deadline
 from servery.pipeline.fit import Means, cheap_baseline, finished, fit
@@ -86,6 +86,7 @@ def train(
     progress.say("Recipe", plan.recipe if asked.recipe else plan.reason)
 
     folder = workspace.run_folder(plan.name, _identity(plan, dataset))
+    offer = field.offer_for(plan.task, plan.data, form_of(dataset))
     baseline = cheap_baseline(plan, offer, parts, Means(threads, deadline.baseline_seconds, None, progress))
     made = fit(plan, parts.train, parts.validation, Means(threads, deadline.fit_seconds, folder, progress))
     progress.say("Export", "looking for a variant that needs no torch")

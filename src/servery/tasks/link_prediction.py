@@ -104,12 +104,14 @@ class LinkPrediction(LearnableTask):
         truth = np.asarray(dataset[dataset.target.name], np.float64)
         columns = [dataset[name] for name in (HEAD, RELATION, TAIL)]
         torn = np.flatnonzero(
-            ~np.isin(truth, (0.0, 1.0)) | np.any([[cell is None for cell in column] for column in columns], axis=0)
+            ~np.isin(truth, (0.0, 1.0))
+            | np.any([[cell is None for cell in column] for column in columns], axis=0)
         )
         if len(torn):
             lines = ", ".join(str(dataset.line_numbers[row]) for row in torn[:5])
             raise DataError(
-                f"{len(torn)} row(s) lack head, relation or tail, or have a truth that is neither 0 nor 1; lines {lines}.",
+                f"{len(torn)} row(s) lack head, relation or tail, or have a truth that is neither 0 nor 1; "
+                f"lines {lines}.",
                 hint="correct or remove these rows",
                 param="target",
             )
@@ -176,7 +178,9 @@ class LinkPrediction(LearnableTask):
     ) -> list[Answer]:
         """Return candidates, or the judgement of a whole triple, with scores that can be believed."""
         return [
-            _triple_answer(row, calibration) if np.ndim(row) == 1 else _question_answer(row, labels, calibration)
+            _triple_answer(row, calibration)
+            if np.ndim(row) == 1
+            else _question_answer(row, labels, calibration)
             for row in outputs
         ]
 
@@ -192,7 +196,7 @@ class LinkPrediction(LearnableTask):
 
 @dataclass(frozen=True)
 class _LinkJudgement:
-    """What is known of each row: is it a fact, (rows,); its ranks, (rows, 2); how far it was judged rightly, (rows,)."""
+    """Of each row: is it a fact, (rows,); its ranks, (rows, 2); how far it was judged rightly, (rows,)."""
 
     is_fact: np.ndarray
     ranks: np.ndarray
@@ -270,10 +274,8 @@ def _groups(keys: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
-
-
 def _decisions(targets: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return scores of the triples to tell apart (for tail, head, both), their relations, and whether they are facts."""
+    """Return scores of triples to tell apart (for tail, head, both), their relations, and whether they are facts."""
     relations, truth = outputs[:, _RELATION].astype(np.int64), targets[:, 3] == 1
     scores = _both(outputs[:, _TAIL], outputs[:, _HEAD])
     if truth.all():

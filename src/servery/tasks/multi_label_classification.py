@@ -121,7 +121,7 @@ class MultiLabelClassification(LabelTask):
         taken = scores >= _thresholds(calibration)
         count = taken.sum(axis=1)
         expected = 2 * (scores * taken).sum(axis=1) / np.maximum(count + scores.sum(axis=1), 1e-12)
-        return np.where(count > 0, expected, np.prod(1.0 - scores, axis=1))
+        return np.asarray(np.where(count > 0, expected, np.prod(1.0 - scores, axis=1)))
 
     def decode(
         self,

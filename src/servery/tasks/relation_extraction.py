@@ -128,7 +128,9 @@ def _hub_row(answer: RelationAnswer) -> list[dict[str, Any]]:
     if not answer.relation or answer.head is None or answer.tail is None:
         return []
     sides = {side: msgspec.to_builtins(getattr(answer, side)) for side in ("head", "tail")}
-    return [{"head": sides["head"], "relation": answer.relation, "tail": sides["tail"], "score": answer.score}]
+    return [
+        {"head": sides["head"], "relation": answer.relation, "tail": sides["tail"], "score": answer.score}
+    ]
 
 
 RELATION_EXTRACTION = RelationExtraction()

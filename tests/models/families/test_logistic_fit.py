@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from servery.models.families._logistic_fit import fit_logistic
 from servery.models.recipe import Budget, find_recipe
@@ -90,3 +90,23 @@ def test_every_iteration_is_told(work: Callable[..., Any]) -> None:
     assert told[:-1] == [entry["epoch"] for entry in ours.history]
     assert told[-1] == work().hyperparameters["max_iterations"]
     assert ours.history[-1]["loss"] < ours.history[0]["loss"]
+
+
+def test_squares_give_scikit_learns_ridge(work: Callable[..., Any]) -> None:
+    asked = work()
+    asked = replace(asked, hyperparameters={**asked.hyperparameters, "loss": "squares"})
+    ours = fit_logistic(X, ONE_OF_THREE, 3, asked)
+    expected = RidgeClassifier(alpha=2.0).fit(X, ONE_OF_THREE)
+    assert np.allclose(X @ ours.weight + ours.bias, expected.decision_function(X), atol=2e-3)
+
+
+def test_root_weights_lie_between_equal_rows_and_equal_labels(work: Callable[..., Any]) -> None:
+    rare = np.where(np.arange(300) < 20, ONE_OF_THREE, 0)
+    said = [
+        (X @ fit.weight + fit.bias).argmax(axis=1)
+        for fit in (
+            fit_logistic(X, rare, 3, work(class_weights=weights)) for weights in ("none", "root", "balanced")
+        )
+    ]
+    rarely, more, most = ((labels > 0).sum() for labels in said)
+    assert rarely < more < most

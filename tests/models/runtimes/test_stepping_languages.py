@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from servery.data.building import build_dataset
-from servery.data.passages import KINDS, PASSAGE, ROLES, passages
+from servery.data.passages import PASSAGE, passages
 from servery.errors import ArtifactError, TooLongError
 from servery.models.families._language import learned_tokenizer, running_text, texts_of, weights_of
 from servery.models.runtimes.ngram_language import NgramLanguage, count
@@ -116,7 +116,8 @@ def test_more_than_the_context_is_refused(lstm: RecurrentLanguage) -> None:
 
 
 def test_passages_that_follow_each_other_are_one_text_and_gaps_are_none() -> None:
-    dataset = build_dataset(passages([STORY, STORY[::-1]]), "x", target=PASSAGE, kinds=KINDS, roles=ROLES)
+    raw = passages([STORY, STORY[::-1]])
+    dataset = build_dataset(raw, "x", target=PASSAGE, kinds={"text": "text", "place": "number"})
     assert texts_of(dataset) == [STORY, STORY[::-1]]
     some = dataset.take(np.array([0, 1, 3, 4]))
     assert texts_of(some) == [STORY[:512], STORY[768:1280]]

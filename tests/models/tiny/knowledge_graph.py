@@ -13,7 +13,14 @@ SENTENCES = [
 ]
 FOLDER = str(TEXT_ENCODERS["tiny_encoder"](SENTENCES))
 
-GRAPH = {"size": 16, "average_decay": 0.0, "patience": 50, "penalty": 0.0, "entity_dropout": 0.0, "batch_size": 16}
+GRAPH = {
+    "size": 16,
+    "average_decay": 0.0,
+    "patience": 50,
+    "penalty": 0.0,
+    "entity_dropout": 0.0,
+    "batch_size": 16,
+}
 NETWORK = {
     "batch_size": 16,
     "average_decay": 0.0,
@@ -46,9 +53,11 @@ TINY: dict[str, dict[str, Any]] = {
     },
 }
 LONGER: dict[str, dict[str, Any]] = {
-    f"link-prediction/{name}": {"epochs": 150, "size": 32} for name in ("transe", "distmult", "complex", "rotate")
+    f"link-prediction/{name}": {"epochs": 150, "size": 32}
+    for name in ("transe", "distmult", "complex", "rotate")
 }
 BY_HEART = {
     "link-prediction": ("mrr", 0.9),
     "link-prediction/frequency": ("mrr", 0.15),  # it looks at the relation alone
-    "relation-extraction": ("accuracy", 0.95)}
+    "relation-extraction": ("accuracy", 0.95),
+}

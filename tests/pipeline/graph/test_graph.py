@@ -18,7 +18,6 @@ from servery.pipeline.graph.mentions import NameFinder
 from servery.pipeline.graph.merging import merge_names
 from servery.pipeline.graph.rdf import select, to_json_ld, to_turtle
 from servery.pipeline.workspace import Workspace
-from servery.settings import Settings
 
 DOCUMENTS = {
     "paper": (
@@ -34,9 +33,10 @@ DOCUMENTS = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A home with a model of relations, trained on the sample."""
-    settings = Settings(home=tmp_path_factory.mktemp("home"), port=1)
-    workspace = Workspace.open(settings)
-    plan = servery.Plan(field="knowledge-graph", data="sample", name="rel", recipe="tfidf-linear", export=False)
+    workspace = Workspace.open(tmp_path_factory.mktemp("home"))
+    plan = servery.Plan(
+        field="knowledge-graph", data="sample", name="rel", recipe="tfidf-linear", export=False
+    )
     servery.train(plan, workspace)
     return workspace
 
@@ -68,7 +68,9 @@ def test_every_edge_names_the_sentence_it_was_read_in_and_a_repeated_one_counts_
     [edge] = [edge for edge in graph.edges if edge.relation == "born_in"]
     assert [(e.document, e.sentence) for e in edge.sources] == [("paper", "Arden was born in Norhaven.")]
     assert edge.score == edge.sources[0].score >= 0.5
-    assert all(evidence.sentence in " ".join(DOCUMENTS.values()) for e in graph.edges for evidence in e.sources)
+    assert all(
+        evidence.sentence in " ".join(DOCUMENTS.values()) for e in graph.edges for evidence in e.sources
+    )
 
 
 def test_a_document_without_a_relation_is_named(graph: Graph) -> None:
@@ -99,7 +101,13 @@ def test_it_is_asked_in_sparql_with_scores_and_sentences(graph: Graph) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["SELEC ?x", "DELETE WHERE { ?a ?b ?c }", "SELECT * WHERE { SERVICE <http://x.y/> { ?a ?b ?c } }", "CONSTRUCT { ?a r:x ?b } WHERE { ?a r:founded ?b }"],
+    [
+        "SELEC ?x",
+        "DELETE WHERE { ?a ?b ?c }",
+        "SELECT * WHERE { SERVICE <http://x.y/> { ?a ?b ?c } }",
+        "SELECT * { service silent<http://x.y/> {?a ?b ?c}}",
+        "CONSTRUCT { ?a r:x ?b } WHERE { ?a r:founded ?b }",
+    ],
 )
 def test_a_query_that_is_none_of_ours_is_refused(graph: Graph, query: str) -> None:
     with pytest.raises(InputError):
@@ -116,7 +124,11 @@ def test_rdf_holds_every_edge_twice_as_a_triple_and_with_its_evidence(graph: Gra
         quads = list(pyoxigraph.parse(text.encode(), format=kind))
         plain = {q for q in quads if q.predicate.value.startswith("urn:servery:graph:relation:")}
         assert len(plain) == len(graph.edges)
-        statements = [q for q in quads if q.object == pyoxigraph.NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#Statement")]
+        statements = [
+            q
+            for q in quads
+            if q.object == pyoxigraph.NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#Statement")
+        ]
         assert len(statements) == sum(len(edge.sources) for edge in graph.edges)
 
 
@@ -188,7 +200,11 @@ def test_listed_names_are_found_in_any_script_and_not_within_words() -> None:
 
 def test_short_forms_join_the_only_name_they_can_stand_for() -> None:
     finder = NameFinder(["United Tin Works"])
-    named = [n for s in ("Ada Arden", "Arden", "UTW", "United Tin Works", "Bo Falk", "Cy Falk", "Falk") for n in finder.find(s)]
+    named = [
+        n
+        for s in ("Ada Arden", "Arden", "UTW", "United Tin Works", "Bo Falk", "Cy Falk", "Falk")
+        for n in finder.find(s)
+    ]
     joined = merge_names(named, {"The Boss": "Ada Arden"})
     assert joined["Arden"] == joined["Ada Arden"]
     assert joined["UTW"] == joined["United Tin Works"]
@@ -196,7 +212,9 @@ def test_short_forms_join_the_only_name_they_can_stand_for() -> None:
 
 
 def test_a_model_of_another_task_is_refused(home: Workspace) -> None:
-    plan = servery.Plan(field="sentiment-analysis", data="sample", name="mood", recipe="tfidf-linear", export=False)
+    plan = servery.Plan(
+        field="sentiment-analysis", data="sample", name="mood", recipe="tfidf-linear", export=False
+    )
     servery.train(plan, home)
     with pytest.raises(InputError, match="relation-extraction"):
         servery.build_graph(DOCUMENTS, "mood", workspace=home)

@@ -20,7 +20,9 @@ group = typer.Typer(help="Make a knowledge graph of documents, and ask and expor
 
 @group.command()
 def build(
-    documents: Annotated[Path, typer.Argument(help="A text file, a table with a column text, or a folder of them.")],
+    documents: Annotated[
+        Path, typer.Argument(help="A text file, a table with a column text, or a folder of them.")
+    ],
     relations: Annotated[str, typer.Option(help="The model that tells what connects two names.")],
     tagger: Annotated[
         str, typer.Option(help="The model that finds names; without one capitalised words are names.")
@@ -44,18 +46,34 @@ def build(
         progress=TerminalProgress(is_quiet=json),
     )
     graph.save(output)
-    found = {"nodes": len(graph.nodes), "edges": len(graph.edges), "file": str(output), "notes": list(graph.notes)}
+    found = {
+        "nodes": len(graph.nodes),
+        "edges": len(graph.edges),
+        "file": str(output),
+        "notes": list(graph.notes),
+    }
     if json:
         print_json(found)
         return
-    lines = [("Graph", f"{len(graph.nodes):,} nodes, {len(graph.edges):,} edges"), *(("Note", note) for note in graph.notes)]
-    print_facts([*lines, ("Saved", str(output)), ("Next", f"servery graph export {output} --format svg --output graph.svg")])
+    lines = [
+        ("Graph", f"{len(graph.nodes):,} nodes, {len(graph.edges):,} edges"),
+        *(("Note", note) for note in graph.notes),
+    ]
+    print_facts(
+        [
+            *lines,
+            ("Saved", str(output)),
+            ("Next", f"servery graph export {output} --format svg --output graph.svg"),
+        ]
+    )
 
 
 @group.command()
 def query(
     graph: File,
-    sparql: Annotated[str, typer.Argument(help="A SPARQL query; prefixes e, r, g, rdf and rdfs are known.")] = "",
+    sparql: Annotated[
+        str, typer.Argument(help="A SPARQL query; prefixes e, r, g, rdf and rdfs are known.")
+    ] = "",
     head: Annotated[str, typer.Option(help="Name of what an edge starts from.")] = "",
     relation: Annotated[str, typer.Option(help="What connects the two.")] = "",
     tail: Annotated[str, typer.Option(help="Name of what an edge leads to.")] = "",

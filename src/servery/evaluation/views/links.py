@@ -14,7 +14,13 @@ from servery.evaluation.figure import Figure, Key
 from servery.evaluation.node_link import Link, draw_graph
 from servery.evaluation.view import Case, View
 from servery.metrics.link_ranking import ranking_metrics
-from servery.tasks.link_prediction import LinkAnswer, LinkParameters, LinkPrediction, filtered_ranks, triple_rows
+from servery.tasks.link_prediction import (
+    LinkAnswer,
+    LinkParameters,
+    LinkPrediction,
+    filtered_ranks,
+    triple_rows,
+)
 from servery.tasks.task import LearnableTask
 
 MOST_TRIPLES = 14
@@ -39,7 +45,10 @@ class Links(View):
         return {
             "triples": _triples(case, facts, ranks),
             "ranks": [
-                {"up_to": up_to, **{side: _share(ranks[facts, place], up_to) for place, side in ((0, TAIL), (1, HEAD))}}
+                {
+                    "up_to": up_to,
+                    **{side: _share(ranks[facts, place], up_to) for place, side in ((0, TAIL), (1, HEAD))},
+                }
                 for up_to in RANK_STEPS
             ],
             "relations": [
@@ -85,7 +94,9 @@ def _triples(case: Case, facts: np.ndarray, ranks: np.ndarray) -> list[dict[str,
         {
             **triple,
             "rank": float(ranks[rows[place], 0]),
-            "predicted": [[c.name, c.score] for c in answer.candidates] if isinstance(answer, LinkAnswer) else [],
+            "predicted": [[c.name, c.score] for c in answer.candidates]
+            if isinstance(answer, LinkAnswer)
+            else [],
         }
         for place, triple, answer in zip(places.tolist(), chosen, answers, strict=True)
     ]
@@ -129,10 +140,11 @@ def _ranks(ranks: Sequence[Mapping[str, Any]]) -> Figure:
     rows = tuple((f"{r['up_to']:,}", f"{r[TAIL]:.1%}", f"{r[HEAD]:.1%}") for r in ranks)
     within = next(r for r in ranks if r["up_to"] == 10)
     bars = "".join(
-        f'<tr><td>rank up to {r["up_to"]:,}</td>'
+        f"<tr><td>rank up to {r['up_to']:,}</td>"
         + "".join(
-            f'<td style="min-width: 12em"><div style="background: var(--{colour}); height: .8em; width: {100 * r[side]:.1f}%">'
-            f'</div></td><td>{html.escape(side)} {r[side]:.1%}</td>'
+            f'<td style="min-width: 12em">'
+            f'<div style="background: var(--{colour}); height: .8em; width: {100 * r[side]:.1f}%">'
+            f"</div></td><td>{html.escape(side)} {r[side]:.1%}</td>"
             for side, colour in ((TAIL, "accent"), (HEAD, "soft"))
         )
         + "</tr>"
@@ -140,7 +152,8 @@ def _ranks(ranks: Sequence[Mapping[str, Any]]) -> Figure:
     )
     return Figure(
         "Ranks",
-        f"The right tail is among the first ten for {within[TAIL]:.1%} of the facts, the right head for {within[HEAD]:.1%}: "
+        f"The right tail is among the first ten for {within[TAIL]:.1%} of the facts, the right head for "
+        f"{within[HEAD]:.1%}: "
         "one head often has one tail, but one tail has many heads.",
         f"<table>{bars}</table>",
         ("Rank up to", "Share of tails", "Share of heads"),

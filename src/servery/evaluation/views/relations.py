@@ -84,17 +84,23 @@ def _sentences(case: Case, said: np.ndarray) -> list[dict[str, Any]]:
 
 def _by_relation(relations: Sequence[Mapping[str, Any]], turned: int) -> Figure:
     rows = tuple(
-        (r["relation"], f"{r['support']:,}", *(f"{r[column]:.3f}" for column in ("precision", "recall", "f1")))
+        (
+            r["relation"],
+            f"{r['support']:,}",
+            *(f"{r[column]:.3f}" for column in ("precision", "recall", "f1")),
+        )
         for r in sorted(relations, key=lambda r: -r["f1"])
     )
     sentence = (
-        f"Best found is {rows[0][0]} with an F1 of {rows[0][-1]}, worst {rows[-1][0]} with {rows[-1][-1]}; in {turned:,} "
-        "rows the relation was right and its direction wrong, which counts as a mistake."
+        f"Best found is {rows[0][0]} with an F1 of {rows[0][-1]}, worst {rows[-1][0]} with {rows[-1][-1]}; in "
+        f"{turned:,} rows the relation was right and its direction wrong, which counts as a mistake."
         if rows
         else "There is no relation."
     )
     headings = ("Relation", "Rows", "Precision", "Recall", "F1")
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
     head = "".join(f"<th>{name}</th>" for name in headings)
     return Figure("By relation", sentence, f"<table><tr>{head}</tr>{body}</table>", headings, rows)
 
@@ -103,7 +109,7 @@ def _words(sentences: Sequence[Mapping[str, Any]]) -> Figure:
     items = "".join(
         f'<li style="margin-bottom: .7em" dir="auto">{_weighed(s["text"], s["effects"])}<br>'
         f'<span style="color: var(--soft)">said {html.escape(s["said"])} ({s["score"]:.2f})'
-        + (f', truly {html.escape(s["truth"])}' if s["truth"] != s["said"] else "")
+        + (f", truly {html.escape(s['truth'])}" if s["truth"] != s["said"] else "")
         + "</span></li>"
         for s in sentences
     )
@@ -134,7 +140,9 @@ def _weighed(text: str, effects: Sequence[Sequence[Any]]) -> str:
         last = end
     marked = "".join([*pieces, html.escape(text[last:])])
     for name in ("e1", "e2"):
-        marked = marked.replace(f"&lt;{name}&gt;", "<b>").replace(f"&lt;/{name}&gt;", f"</b><sub>{name}</sub>")
+        marked = marked.replace(f"&lt;{name}&gt;", "<b>").replace(
+            f"&lt;/{name}&gt;", f"</b><sub>{name}</sub>"
+        )
     return marked
 
 

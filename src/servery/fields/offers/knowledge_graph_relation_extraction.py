@@ -189,7 +189,9 @@ OFFER = Offer(
     ),
     starter_recipe="tfidf-linear",
     columns={
-        SENTENCE: "a text with <e1>one entity</e1> and <e2>another</e2>; or text, head_start, head_end, tail_start, tail_end",
+        SENTENCE: (
+            "a text with <e1>one entity</e1> and <e2>another</e2>; or text, head_start, head_end, tail_start, tail_end"
+        ),
         RELATION: "what connects them, with its direction: works_for(e1,e2), works_for(e2,e1); or Other for none",
     },
     known_datasets=(
@@ -203,8 +205,8 @@ OFFER = Offer(
             read=read_relations,
             license="CC BY 3.0",
             citation=(
-                "Hendrickx et al. 2010, SemEval-2010 Task 8: Multi-Way Classification of Semantic Relations Between Pairs "
-                "of Nominals"
+                "Hendrickx et al. 2010, SemEval-2010 Task 8: Multi-Way Classification of Semantic Relations Between "
+                "Pairs of Nominals"
             ),
         ),
     ),

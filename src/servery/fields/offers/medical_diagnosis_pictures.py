@@ -76,5 +76,6 @@ OFFER = Offer(
         ),
     ),
     sample=sample,
+    sample_name="pictures-sample",
     example=base64.b64encode(_chest(np.random.default_rng(4), True)).decode(),
 )

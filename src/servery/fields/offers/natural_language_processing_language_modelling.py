@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
-from servery.data.passages import KINDS, PASSAGE, PASSAGE_CHARACTERS, ROLES, passages, read_passages
+from servery.data.passages import (
+    BLOCK,
+    KINDS,
+    PASSAGE,
+    PASSAGE_CHARACTERS,
+    PLACE,
+    ROLES,
+    passages,
+    read_passages,
+)
 from servery.fields._field import Offer, RecipeChoice
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
@@ -51,8 +60,9 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
         paragraphs.append(" ".join(sentences) + "\n\n")
         length += len(paragraphs[-1])
     raw = passages(["".join(paragraphs)[: rows * PASSAGE_CHARACTERS]])
+    kinds, roles = ({name: told[name] for name in told if name in raw.values} for told in (KINDS, ROLES))
     return build_dataset(
-        raw, "language-modelling-sample", target=PASSAGE, kinds=KINDS, roles=ROLES, is_sample=True
+        raw, "language-modelling-sample", target=PASSAGE, kinds=kinds, roles=roles, is_sample=True
     )
 
 
@@ -84,8 +94,8 @@ OFFER = Offer(
             folder="natural-language-processing/tiny-shakespeare",
             files={"train": "train.txt.gz", "test": "test.txt.gz"},
             target=PASSAGE,
-            kinds=KINDS,
-            roles=ROLES,
+            kinds={name: kind for name, kind in KINDS.items() if name != PLACE},
+            roles={BLOCK: ROLES[BLOCK]},
             read=read_passages,
             license="public domain text",
             citation="Karpathy 2015, char-rnn: plays of William Shakespeare",

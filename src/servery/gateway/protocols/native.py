@@ -13,6 +13,7 @@ from servery.errors import InputError
 from servery.gateway.explaining import explained
 from servery.gateway.growing_native import stream_predicted, wants_stream
 from servery.gateway.jobs import prefers_async, respond_async
+from servery.gateway.listening_native import stream_words, wants_words
 from servery.gateway.message import Request, Response
 from servery.gateway.openapi import EXAMPLE, INPUTS_SCHEMA, PARAMETERS_SCHEMA, model_document
 from servery.gateway.permission import Permission
@@ -67,6 +68,8 @@ async def answer(request: Request) -> Response:
     """Answer a prediction in an envelope, as events, or with a job to a client that would rather not wait for it."""
     if prefers_async(request):
         return await respond_async(request, read)
+    if await wants_words(request):
+        return await stream_words(request, "native", read, partial(_envelope, request))
     if await wants_stream(request):
         return await stream_predicted(request, "native", read, partial(_envelope, request))
     predicted = await predict(request, "native", read)

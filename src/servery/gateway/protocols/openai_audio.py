@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,8 +11,7 @@ from msgspec import Meta
 
 from servery.errors import InputError, ModelTaskError
 from servery.gateway.capability import model_for
-from servery.gateway.growing import tellable
-from servery.gateway.listening import Listening
+from servery.gateway.listening import Listening, Telling, listened
 from servery.gateway.message import Request, Response
 from servery.gateway.openai.body import (
     PROTOCOL,
@@ -37,11 +34,11 @@ from servery.gateway.prediction import (
     content_type_of,
 )
 from servery.gateway.route import Route
-from servery.gateway.sse import CONTENT_TYPE, HEADERS, event
+from servery.gateway.sse import event
 from servery.gateway.strict_json import converted
 from servery.schemas import Text
 from servery.serving.replica import Replica
-from servery.tasks.transcription import TRANSCRIPTION, TranscriptionAnswer
+from servery.tasks.transcription import TRANSCRIPTION, SpokenWord, TranscriptionAnswer
 
 TASKS = (TRANSCRIPTION.name,)
 GRANULARITIES = "timestamp_granularities"
@@ -152,53 +149,17 @@ def _response(
 async def _streamed(
     request: Request, options: TranscriptionOptions, read: Callable[[Replica], Asked], size: int
 ) -> Response:
-    """Answer word by word; what is refused before the first stretch was heard has its status."""
+    def word(spoken: SpokenWord, before: int) -> bytes:
+        delta = f" {spoken.word}" if before else spoken.word
+        return event({"type": "transcript.text.delta", "delta": delta})
+
+    def end(listening: Listening) -> bytes:
+        return event({"type": "transcript.text.done", "text": listening.answer.text})
+
     await model_for(request, options.model, TASKS)
-    deadline = request.deadline()
-    last = deadline if request.header("x-deadline-ms") is not None else math.inf
-    stream = _told(request, options, read, size, last)
+    telling = Telling(word, end, lambda predicted: _headers(predicted, options))
     with pointing_at("/file"):
-        listening = await request.within(deadline, anext(stream))
-    assert isinstance(listening, Listening)
-    headers = _headers(listening.predicted, options)
-
-    async def events() -> AsyncGenerator[bytes]:
-        async with aclosing(stream):
-            async for told in stream:
-                assert isinstance(told, bytes)
-                yield told
-
-    return Response(content_type=CONTENT_TYPE, headers=[*headers, *HEADERS], stream=events())
-
-
-async def _told(
-    request: Request,
-    options: TranscriptionOptions,
-    read: Callable[[Replica], Asked],
-    size: int,
-    deadline: float,
-) -> AsyncGenerator[Listening | bytes]:
-    """Yield what listens, once the first stretch was heard; then the events."""
-    replica = await request.gateway.engine.replica(options.model)
-    with replica.lease():
-        request.note(replica, PROTOCOL)
-        asked = await asyncio.to_thread(read, replica) if size > LARGE_BODY_BYTES else read(replica)
-        listening, is_begun, is_spoken = Listening(request, replica, asked), False, False
-        try:
-            async with aclosing(listening.words_as_heard(deadline)) as stretches:
-                async for words in stretches:
-                    if not is_begun:
-                        is_begun = True
-                        yield listening
-                    for spoken in words:
-                        delta = f" {spoken.word}" if is_spoken else spoken.word
-                        is_spoken = True
-                        yield event({"type": "transcript.text.delta", "delta": delta})
-            yield event({"type": "transcript.text.done", "text": listening.answer.text})
-        except Exception as error:
-            if not is_begun:
-                raise
-            yield event(request.error_shape(tellable(error, request), request.id))
+        return await listened(request, PROTOCOL, options.model, read, size, telling)
 
 
 @as_openai

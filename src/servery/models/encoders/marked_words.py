@@ -42,7 +42,13 @@ class MarkedWords(Encoder):
 
     @classmethod
     def fit(
-        cls, examples: Sequence[Mapping[str, Any]], column: str, *, vocabulary_size: int, context: int, max_words: int
+        cls,
+        examples: Sequence[Mapping[str, Any]],
+        column: str,
+        *,
+        vocabulary_size: int,
+        context: int,
+        max_words: int,
     ) -> MarkedWords:
         """Learn which words there are.
 
@@ -148,4 +154,4 @@ def _words_of(span: tuple[int, int], places: np.ndarray) -> tuple[int, int]:
 
 def _distances(numbers: np.ndarray, start: int, end: int) -> np.ndarray:
     before, behind = np.minimum(numbers - start, 0), np.maximum(numbers - (end - 1), 0)
-    return np.clip(before + behind, -FARTHEST, FARTHEST) + WITHIN
+    return np.asarray(np.clip(before + behind, -FARTHEST, FARTHEST) + WITHIN)

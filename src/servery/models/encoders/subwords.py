@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,16 +13,15 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from servery.errors import ArtifactError, InputError, TooLongError
 from servery.models.encoder import Batch, Encoder
+from servery.models.encoders._familiar import Familiar
 from servery.models.encoders._words import CJK, text_of
 from servery.models.pieces import END, RESERVED, SPACE, UNKNOWN
 from servery.tasks.written import HOW, WISHES
 
 MOST_SENTENCES = 64
 """Of one text; each is a row of the batch."""
-FAMILIAR_SHARE = 0.999
-"""Share of the training texts that must not be taken for foreign."""
-UNSEEN_SHARE = 0.5
-"""Share of tokens never read in training from which a text is foreign, whatever its script."""
+FACTS = ("characters", "unknown", "is_foreign")
+"""What is to be known of each text."""
 UNKNOWN_PIECE = "<unknown>"
 
 _PIECE = rf"{SPACE}?(?:[{CJK}]|[^\W_{CJK}]+(?:['’][^\W_{CJK}]+)*|[^\w{SPACE}])|{SPACE}|_"
@@ -38,7 +35,7 @@ class Subwords(Encoder):
     Each CJK character is split off first, so that Chinese is written character by character. The tokens that occur in
     what is to be written have the lower numbers: those below `written_size` can be written.
 
-    A text longer than most of the training is read sentence by sentence.
+    A text longer than nearly all of the training is read sentence by sentence.
 
     Source: Sennrich, Haddow, Birch (2016), Neural machine translation of rare words with subword units, section 3.2
     (joint byte-pair encoding); the mark for a space: Kudo and Richardson (2018), SentencePiece, section 3.2.
@@ -49,10 +46,8 @@ class Subwords(Encoder):
         tokenizer: The learned tokenizer.
         order: The tokenizer's numbers in the order of the model's, which begin at RESERVED.
         written_size: Number of tokens that can be written, the first ones.
-        read_counts: How often each of the model's tokens occurs in the training texts that are read.
-        whole_tokens: Longest text that is read in one piece.
         max_tokens: Most tokens of one sentence, its end included.
-        foreign_bits: Bits a character from which a text is not like those learned from.
+        familiar: What the training texts were like; None until they were looked at.
     """
 
     name = "subwords"
@@ -64,24 +59,17 @@ class Subwords(Encoder):
         tokenizer: Tokenizer,
         order: Sequence[int],
         written_size: int,
-        read_counts: Sequence[int],
-        whole_tokens: int,
         max_tokens: int,
-        foreign_bits: float,
+        familiar: Familiar | None = None,
     ) -> None:
         self.columns, self.target = tuple(columns), target
-        self.order, self.written_size, self.read_counts = list(order), written_size, list(read_counts)
-        self.whole_tokens, self.max_tokens, self.foreign_bits = whole_tokens, max_tokens, foreign_bits
+        self.order, self.written_size, self.max_tokens = list(order), written_size, max_tokens
         self._tokenizer = tokenizer
         self.vocabulary_size = RESERVED + len(self.order)
         unknown = tokenizer.token_to_id(UNKNOWN_PIECE)
-        self._number = {
-            theirs: RESERVED + place for place, theirs in enumerate(self.order) if theirs != unknown
-        }
-        total = sum(self.read_counts) + self.vocabulary_size
-        self._bits = [math.log2(total / (count + 1)) for count in self.read_counts]
-        # Where a text has no token at all for a character, nothing was ever learned of it.
-        self._bits[UNKNOWN] = math.log2(total)
+        numbers = {theirs: RESERVED + place for place, theirs in enumerate(self.order)}
+        self._number = {theirs: number for theirs, number in numbers.items() if theirs != unknown}
+        self.familiar = familiar or Familiar([0] * self.vocabulary_size, float("inf"), max_tokens)
 
     @classmethod
     def fit(
@@ -107,18 +95,11 @@ class Subwords(Encoder):
         read = [_marked(text_of(example, columns)) for example in examples]
         written = [_marked(text) for text in texts]
         tokenizer = _learned([*read, *written], vocabulary_size)
-        reading, writing = _counted(tokenizer, read), _counted(tokenizer, written)
-        order = sorted(range(tokenizer.get_vocab_size()), key=lambda number: (number not in writing, number))
-        counts = [0] * RESERVED + [reading[number] for number in order]
-        made = cls(
-            columns, target, tokenizer, order, RESERVED + len(writing), counts, 0, max_tokens, math.inf
-        )
-        lengths = [len(made.numbers(text)) + 1 for text in read]
-        made.whole_tokens = (
-            min(int(np.quantile(lengths, FAMILIAR_SHARE)), max_tokens) if lengths else max_tokens
-        )
-        bits = [made._bits_a_character(text) for text in read]
-        made.foreign_bits = float(np.quantile(bits, FAMILIAR_SHARE)) if bits else math.inf
+        said = {number for found in tokenizer.encode_batch(written) for number in found.ids}
+        order = sorted(range(tokenizer.get_vocab_size()), key=lambda number: (number not in said, number))
+        made = cls(columns, target, tokenizer, order, RESERVED + len(said), max_tokens)
+        rows = [made.numbers(text) for text in read]
+        made.familiar = Familiar.fit(rows, [len(text) for text in read], made.vocabulary_size)
         return made
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
@@ -135,16 +116,23 @@ class Subwords(Encoder):
         """
         sentences: list[list[int]] = []
         owners: list[int] = []
-        facts = {name: np.zeros(len(examples), np.float32) for name in (*WISHES, *FACTS)}
+        known = {name: np.zeros(len(examples), np.float32) for name in (*WISHES, *FACTS)}
         for row, example in enumerate(examples):
-            self._note(facts, row, example)
-            for numbers in self._sentences(text_of(example, self.columns), cut):
-                sentences.append(numbers)
+            text = text_of(example, self.columns)
+            marked = _marked(text)
+            whole = self.numbers(marked)
+            known["characters"][row] = len(text)
+            known["unknown"][row] = whole.count(UNKNOWN)
+            known["is_foreign"][row] = self.familiar.is_foreign(whole, len(marked))
+            for name, wish in self._wishes(example).items():
+                known[name][row] = wish
+            for numbers in self._sentences(text, whole, cut):
+                sentences.append([*numbers, END])
                 owners.append(row)
         tokens = np.zeros((len(sentences), max(map(len, sentences), default=1)), np.int64)
         for place, numbers in enumerate(sentences):
             tokens[place, : len(numbers)] = numbers
-        return {"tokens": tokens, "text": np.array(owners, np.int64), **facts}
+        return {"tokens": tokens, "text": np.array(owners, np.int64), **known}
 
     def numbers(self, marked: str) -> list[int]:
         """Return the tokens of a text whose spaces are marked."""
@@ -153,11 +141,10 @@ class Subwords(Encoder):
 
     def read_rows(self, examples: Sequence[Mapping[str, Any]]) -> list[list[int]]:
         """Return the tokens of whole texts with their end, cut at max_tokens; for training."""
-        rows = [self.numbers(_marked(text_of(example, self.columns))) for example in examples]
-        return [[*row[: self.max_tokens - 1], END] for row in rows]
+        return self.written_rows([text_of(example, self.columns) for example in examples])
 
     def written_rows(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the tokens of texts to be written with their end, cut at max_tokens; for training."""
+        """Return the tokens of texts with their end, cut at max_tokens; for training."""
         return [[*self.numbers(_marked(text))[: self.max_tokens - 1], END] for text in texts]
 
     def pieces(self) -> list[str]:
@@ -168,12 +155,11 @@ class Subwords(Encoder):
         """Return the number of tokens of each example."""
         return [len(self.numbers(_marked(text_of(example, self.columns)))) for example in examples]
 
-    def _sentences(self, text: str, cut: bool) -> Iterator[list[int]]:
-        whole = self.numbers(_marked(text))
+    def _sentences(self, text: str, whole: list[int], cut: bool) -> Iterator[list[int]]:
         if not whole:
             return
-        if len(whole) < self.whole_tokens:
-            yield [*whole, END]
+        if len(whole) < min(self.familiar.whole_tokens, self.max_tokens):
+            yield whole
             return
         sentences = [numbers for part in _SENTENCE.findall(text) if (numbers := self.numbers(_marked(part)))]
         longest = max(map(len, sentences))
@@ -184,21 +170,15 @@ class Subwords(Encoder):
                 hint="send its parts one by one, as a list or with --batch",
             )
         for numbers in sentences[:MOST_SENTENCES]:
-            yield [*numbers[: self.max_tokens - 1], END]
+            yield numbers[: self.max_tokens - 1]
 
-    def _note(self, facts: dict[str, np.ndarray], row: int, example: Mapping[str, Any]) -> None:
+    def _wishes(self, example: Mapping[str, Any]) -> dict[str, float]:
+        """Return what is asked of the writer, and the usual where nothing is.
+
+        Raises:
+            InputError: Another language was asked for.
+        """
         how = example.get(HOW) or {}
-        self._check_languages(how)
-        for name, usual in WISHES.items():
-            wish = how.get(name)
-            facts[name][row] = usual if wish is None else wish
-        text = text_of(example, self.columns)
-        marked = _marked(text)
-        facts["characters"][row] = len(text)
-        facts["unknown"][row] = sum(number == UNKNOWN for number in self.numbers(marked))
-        facts["is_foreign"][row] = self._is_foreign(marked)
-
-    def _check_languages(self, how: Mapping[str, Any]) -> None:
         for name, column in (("src_lang", self.columns[0]), ("tgt_lang", self.target)):
             asked = how.get(name)
             # Only columns called like a language can be compared with one: "en" with "en", "eng_Latn" and "en_XX".
@@ -208,16 +188,7 @@ class Subwords(Encoder):
                     hint=f"leave {name} out, or ask another model",
                     param=f"/parameters/{name}",
                 )
-
-    def _is_foreign(self, marked: str) -> bool:
-        numbers = self.numbers(marked)
-        unseen = sum(not self.read_counts[number] for number in numbers)
-        is_unlikely = self._bits_a_character(marked) > self.foreign_bits
-        return bool(numbers) and (is_unlikely or unseen > UNSEEN_SHARE * len(numbers))
-
-    def _bits_a_character(self, marked: str) -> float:
-        numbers = self.numbers(marked)
-        return sum(self._bits[number] for number in numbers) / max(len(marked), 1)
+        return {name: usual if how.get(name) is None else how[name] for name, usual in WISHES.items()}
 
     def state(self) -> dict[str, Any]:
         """Return the tokenizer, its numbers and the limits, as plain JSON types."""
@@ -227,10 +198,8 @@ class Subwords(Encoder):
             "tokenizer": json.loads(self._tokenizer.to_str()),
             "order": self.order,
             "written_size": self.written_size,
-            "read_counts": self.read_counts,
-            "whole_tokens": self.whole_tokens,
             "max_tokens": self.max_tokens,
-            "foreign_bits": None if math.isinf(self.foreign_bits) else self.foreign_bits,
+            "familiar": self.familiar.state(),
         }
 
     @classmethod
@@ -241,22 +210,17 @@ class Subwords(Encoder):
             ArtifactError: The state is not one this encoder wrote.
         """
         try:
-            bits = state["foreign_bits"]
-            order, counts = [[int(n) for n in state[name]] for name in ("order", "read_counts")]
-            sizes = [int(state[name]) for name in ("written_size", "whole_tokens", "max_tokens")]
             columns, target = [str(column) for column in state["columns"]], str(state["target"])
-            if not columns or len(counts) != RESERVED + len(order) or not RESERVED < sizes[0] <= len(counts):
-                raise ValueError(f"{len(order)} tokens, {len(counts)} counts, {sizes[0]} written")
+            order, familiar = [int(number) for number in state["order"]], Familiar.restore(state["familiar"])
+            written, longest = int(state["written_size"]), int(state["max_tokens"])
+            if not columns or not RESERVED < written <= RESERVED + len(order) == len(familiar.counts):
+                raise ValueError(f"{len(order)} tokens, {len(familiar.counts)} counts, {written} written")
             tokenizer = Tokenizer.from_str(json.dumps(state["tokenizer"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"The state of the encoder 'subwords' is torn: {error!r}.") from error
         except Exception as error:  # the library raises nothing narrower
             raise ArtifactError(f"The tokenizer of the encoder 'subwords' is torn: {error}.") from error
-        limit = math.inf if bits is None else float(bits)
-        return cls(columns, target, tokenizer, order, sizes[0], counts, sizes[1], sizes[2], limit)
-
-
-FACTS = ("characters", "unknown", "is_foreign")
+        return cls(columns, target, tokenizer, order, written, longest, familiar)
 
 
 def _marked(text: str) -> str:
@@ -278,10 +242,3 @@ def _learned(texts: Sequence[str], vocabulary_size: int) -> Tokenizer:
     tokenizer.train_from_iterator(texts, trainer)
     # Else whoever writes the mark into a text would have it taken for the mark.
     return Tokenizer.from_str(json.dumps({**json.loads(tokenizer.to_str()), "added_tokens": []}))
-
-
-def _counted(tokenizer: Tokenizer, texts: Sequence[str]) -> Counter[int]:
-    counts: Counter[int] = Counter()
-    for found in tokenizer.encode_batch(list(texts), add_special_tokens=False):
-        counts.update(found.ids)
-    return counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 
 from servery.errors import ArtifactError
 from servery.models.encoder import Batch, Encoder
-from servery.models.encoders._words import text_of, words_of
+from servery.models.encoders._words import CJK, text_of, words_of
 
 PIECE_MARK = "\t"
 """Stands before a piece of a word, so that it is never taken for a word: no word holds white space."""
@@ -22,9 +23,12 @@ LONGEST_CACHED_WORD = 40
 """Longer ones are looked up anew each time, so that nobody fills the memory with made-up words."""
 CHUNK_ROWS = 4096
 """Texts encoded together."""
+_IS_CHARACTER = re.compile(f"[{CJK}]")
 
 
 def _pieces(word: str, shortest: int, longest: int) -> list[str]:
+    if _IS_CHARACTER.fullmatch(word):  # its only piece is itself, which counts as a word already
+        return []
     # The word's edges count as a character: " un" is not the "un" within "fun".
     padded = f" {word} "
     return [

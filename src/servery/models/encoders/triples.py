@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from servery.data.triple_files import HEAD, RELATION, TAIL
 from servery.errors import ArtifactError, InputError
 from servery.models.encoder import Batch, Encoder
-from servery.data.triple_files import HEAD, RELATION, TAIL
 from servery.tasks.link_prediction import DEFAULT_TOP_K
 
 ASKED = -1
@@ -47,10 +47,15 @@ class Triples(Encoder):
             InputError: A name is unknown (and `cut` is false) or no text, or more than one value is asked for.
         """
         # A question about an unknown name has no answer; a whole triple with one is not believed.
-        allowed = [cut and all(example.get(c) is not None for c in (HEAD, RELATION, TAIL)) for example in examples]
+        allowed = [
+            cut and all(example.get(c) is not None for c in (HEAD, RELATION, TAIL)) for example in examples
+        ]
         batch: Batch = {
             column: np.array(
-                [self._number(example.get(column), column, a) for example, a in zip(examples, allowed, strict=True)],
+                [
+                    self._number(example.get(column), column, a)
+                    for example, a in zip(examples, allowed, strict=True)
+                ],
                 np.int64,
             )
             for column in (HEAD, RELATION, TAIL)
@@ -65,7 +70,9 @@ class Triples(Encoder):
         return {
             **batch,
             "top_k": np.array(top_k, np.int64),
-            "exclude_known": np.array([int(example.get("exclude_known", False)) for example in examples], np.int64),
+            "exclude_known": np.array(
+                [int(example.get("exclude_known", False)) for example in examples], np.int64
+            ),
         }
 
     def _number(self, value: Any, column: str, is_allowed: bool) -> int:

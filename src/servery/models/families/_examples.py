@@ -64,7 +64,7 @@ class TokenExamples(EncodedExamples):
 
     def __init__(self, texts: Sequence[Sequence[int]], targets: np.ndarray) -> None:
         super().__init__({}, targets)
-        self.lengths = np.array([len(text) for text in texts], np.int64)
+        self.lengths = self.sorted_by = np.array([len(text) for text in texts], np.int64)
         self._starts = np.cumsum(self.lengths) - self.lengths
         self._tokens = np.fromiter((n for text in texts for n in text), np.int64, int(self.lengths.sum()))
 
@@ -76,7 +76,7 @@ class TokenExamples(EncodedExamples):
         batches = [
             batch
             for pool in pools
-            for batch in _in_batches(pool[np.argsort(self.lengths[pool], kind="stable")], batch_size)
+            for batch in _in_batches(pool[np.argsort(self.sorted_by[pool], kind="stable")], batch_size)
         ]
         return [batches[place] for place in generator.permutation(len(batches))]
 

@@ -18,8 +18,10 @@ HeadedEncoder = EncoderClassifier | EncoderRelation
 """Networks whose `out` reads what their `vectors` gives."""
 
 BATCH = 64
-CANDIDATES = (3.0, 10.0, 30.0, 100.0)
-"""Inverse penalties that are tried where the plan names none; vectors of length 1 want large ones."""
+CANDIDATES = (3.0, 10.0, 30.0)
+"""Inverse penalties that are tried where the plan names none."""
+SMALLEST_DEVIATION = 1e-6
+"""Added to the deviations; a number that never changes must not be divided by 0."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,46 @@ def fit_head(
         labels: Number of labels.
     """
     asked = work.hyperparameters["inverse_penalty"]
-    best: tuple[float, Head] | None = None
+    scale = Scale.of(train)
+    found = []
     for inverse_penalty in (asked,) if asked else CANDIDATES:
         settings = {**work.hyperparameters, "inverse_penalty": inverse_penalty, "naive_bayes": False}
-        fitted = fit_logistic(train, targets, labels, replace(work, hyperparameters=settings))
-        score = _score(work, validation @ fitted.weight + fitted.bias, wanted)
-        if best is None or score > best[0]:
-            best = score, Head(fitted, inverse_penalty)
-    assert best is not None
-    work.progress.say("Head", f"inverse_penalty {best[1].inverse_penalty:g}, {best[0]:.3f} on validation")
-    return best[1]
+        fitted = fit_logistic(scale(train), targets, labels, replace(work, hyperparameters=settings))
+        fitted = scale.undone(fitted)
+        outputs = (validation @ fitted.weight + fitted.bias).astype(np.float32)
+        score = work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
+        found.append((score, Head(fitted, inverse_penalty)))
+    score, head = max(found, key=lambda pair: pair[0])
+    work.progress.say("Head", f"inverse_penalty {head.inverse_penalty:g}: {score:.3f} on validation")
+    return head
 
 
-def _score(work: Work, outputs: np.ndarray, wanted: np.ndarray) -> float:
-    return work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
+@dataclass(frozen=True)
+class Scale:
+    """Brings every number of the vectors to mean 0 and one deviation, so that one penalty suits all.
+
+    Attributes:
+        mean: float32, (size,).
+        deviation: float32, (size,), times the root of the size: rows have length 1 on average.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray) -> Scale:
+        """Measure vectors, (rows, size)."""
+        deviation = (vectors.std(axis=0) + SMALLEST_DEVIATION) * np.sqrt(vectors.shape[1])
+        return cls(vectors.mean(axis=0), deviation.astype(np.float32))
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the vectors scaled."""
+        return np.asarray((vectors - self.mean) / self.deviation)
+
+    def undone(self, fitted: LogisticFit) -> LogisticFit:
+        """Return the same fit for vectors as they are."""
+        weight = fitted.weight / self.deviation[:, None]
+        return replace(fitted, weight=weight, bias=fitted.bias - self.mean @ weight)
 
 
 def put_head(network: HeadedEncoder, head: Head) -> None:

@@ -45,10 +45,12 @@ def fit_logistic(x: Matrix, targets: np.ndarray, label_count: int, work: Work) -
     """Minimise the mean log loss plus half the squared weights divided by (inverse_penalty * rows).
 
     Two labels are one decision, whose logits are -z/2 and z/2. Reads from the hyperparameters: inverse_penalty
-    (scikit-learn's C), class_weights ("none" | "root" | "balanced"), naive_bayes (weights are multiples of the log ratios
-    of naive Bayes), max_iterations, and, where there, tolerance: the gain in loss under which the fit ends.
+    (scikit-learn's C), class_weights ("none" | "root" | "balanced"), naive_bayes (weights are multiples of the log
+    ratios of naive Bayes), max_iterations; and, where there, tolerance: the gain in loss under which the fit ends, and
+    loss: "log", or "squares" for each label's distance from 1 and -1, which makes it ridge regression.
 
-    Source of the naive Bayes ratios: Wang and Manning (2012), Baselines and bigrams, section 2.
+    Source of the naive Bayes ratios: Wang and Manning (2012), Baselines and bigrams, section 2; of the squares: Rifkin
+    and Klautau (2004), In defense of one-vs-all classification, section 3.
 
     Args:
         x: Features, (rows, features).
@@ -58,7 +60,8 @@ def fit_logistic(x: Matrix, targets: np.ndarray, label_count: int, work: Work) -
     """
     is_binary = targets.ndim == 1 and label_count == 2
     wanted = _wanted(targets, 1 if is_binary else label_count)  # (rows, columns)
-    chance = _softmax if targets.ndim == 1 and not is_binary else _sigmoid
+    has_squares = work.hyperparameters.get("loss") == "squares"
+    chance = _squares if has_squares else _softmax if targets.ndim == 1 and not is_binary else _sigmoid
     weights = _row_weights(targets, wanted, work.hyperparameters["class_weights"])
     ratios = _naive_bayes_ratios(x, wanted) if work.hyperparameters["naive_bayes"] else np.float64(1.0)
     features, columns = x.shape[1], wanted.shape[1]
@@ -124,6 +127,12 @@ def _sigmoid(logits: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.nda
         1.0 + np.tanh(0.5 * logits)
     )  # the sigmoid, written so that it cannot overflow
     return losses, chances
+
+
+def _squares(scores: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return half the squared distances from 1 and -1; of what comes second only its distance from `wanted` is used."""
+    distances = scores - (2 * wanted - 1)
+    return 0.5 * distances**2, distances + wanted
 
 
 def _wanted(targets: np.ndarray, columns: int) -> np.ndarray:

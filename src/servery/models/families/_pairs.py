@@ -13,6 +13,9 @@ from servery.models.encoders.subwords import Subwords
 from servery.models.families._examples import TokenExamples
 from servery.models.pieces import BEGIN
 
+LONGER_THAN_ANY = 100_000
+"""Tokens; no text has as many."""
+
 
 class PairExamples(TokenExamples):
     """Pairs of like lengths lie in one batch, so that little of it is padding.
@@ -36,16 +39,12 @@ class PairExamples(TokenExamples):
         super().__init__(read, np.zeros(len(read), np.int64))
         self.rows, self.texts, self.encoder = rows, texts, encoder
         self._written = TokenExamples(written, np.zeros(len(written), np.int64))
-        self._read_lengths = self.lengths
         # What is written costs a step over the vocabulary for each token: its length leads.
-        self.lengths = 1000 * self._written.lengths + self._read_lengths
+        self.sorted_by = LONGER_THAN_ANY * self._written.lengths + self.lengths
 
     def inputs(self, rows: np.ndarray) -> dict[str, Tensor]:
         """Return `tokens`, what is read, and `said`, what is written moved on by one, int64, 0 at padding."""
-        lengths, self.lengths = self.lengths, self._read_lengths
-        read = super().inputs(rows)["tokens"]
-        self.lengths = lengths
-        return {"tokens": read, "said": moved_on(self._written.inputs(rows)["tokens"])}
+        return {**super().inputs(rows), "said": moved_on(self._written.inputs(rows)["tokens"])}
 
     def batch(self, rows: np.ndarray, seed: int, epoch: int, step: int) -> tuple[dict[str, Tensor], Tensor]:
         """Return (inputs, what is to be written)."""

@@ -51,7 +51,7 @@ class MarkedExamples(TokenExamples):
     """
 
     def __init__(self, rows: Sequence[Batch], targets: np.ndarray) -> None:
-        super().__init__([row["words"] for row in rows], targets)
+        super().__init__([row["words"].tolist() for row in rows], targets)
         self._rows = rows
 
     def inputs(self, rows: np.ndarray) -> dict[str, Tensor]:
@@ -118,7 +118,11 @@ class RelationRecipe(NetworkRecipe):
         settings = work.hyperparameters
         features = {name: settings[name] for name in FEATURES}
         return {
-            "features": {"counts": encoder.words.counts, **features, "dropout": settings["embedding_dropout"]},
+            "features": {
+                "counts": encoder.words.counts,
+                **features,
+                "dropout": settings["embedding_dropout"],
+            },
             "distances": DISTANCES,
             "labels": labels,
             **{name: settings[name] for name in ("distance_size", "dropout", *self.shape)},

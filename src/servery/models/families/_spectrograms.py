@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,8 @@ class SpeechAugmentation:
     """Faster and slower, higher and lower voices, louder, noisier, with holes; all chance comes from the generator.
 
     Sources: Park et al. (2019), SpecAugment, section 2, for the holes; Ko et al. (2015), Audio augmentation for speech
-    recognition, section 2, for speed; Jaitly and Hinton (2013), Vocal tract length perturbation, section 3.
+    recognition, section 2, for speed; Jaitly and Hinton (2013), Vocal tract length perturbation, section 3; Song et al.
+    (2022), TrimTail, section 2.2, for the ends that are cut off, so that nothing is said later than it must be.
 
     Attributes:
         hop_seconds: From one frame to the next.
@@ -73,6 +74,7 @@ class SpeechAugmentation:
         noise_share: Share of the recordings that get noise, from 10 to 40 decibels under their loudest frame.
         hole_seconds: Longest hole in time.
         hole_bands: Widest hole in pitch, as a share of the bands.
+        trim_seconds: The most that is cut off at the end.
     """
 
     hop_seconds: float
@@ -82,12 +84,13 @@ class SpeechAugmentation:
     noise_share: float
     hole_seconds: float
     hole_bands: float
+    trim_seconds: float = 0.0
 
     @classmethod
     def of(cls, hyperparameters: Mapping[str, Any], encoder: LogMel) -> SpeechAugmentation:
         """Return the augmentation that the hyperparameters ask for."""
-        names = ("speed", "pitch", "gain_decibels", "noise_share", "hole_seconds", "hole_bands")
-        return cls(encoder.hop / encoder.rate, *(float(hyperparameters[name]) for name in names))
+        asked = {field.name: hyperparameters.get(field.name, 0.0) for field in fields(cls)}
+        return cls(**{**asked, "hop_seconds": encoder.hop / encoder.rate})
 
     def __call__(self, inputs: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return changed spectrograms; those that became longer make the batch longer.
@@ -97,6 +100,9 @@ class SpeechAugmentation:
             generator: Source of all chance.
         """
         bands, lengths = inputs["bands"], (inputs["ends"] > 0).sum(dim=1)
+        if self.trim_seconds:
+            most = (lengths // 4).clamp(max=int(self.trim_seconds / self.hop_seconds))
+            lengths = lengths - (torch.rand(len(lengths), generator=generator) * (most + 1)).long()
 
         def uniform(low: float, high: float) -> Tensor:
             return torch.rand(len(bands), 1, generator=generator) * (high - low) + low

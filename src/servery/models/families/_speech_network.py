@@ -50,6 +50,7 @@ CTC_TRAINING: Mapping[str, Any] = {
         "learning_rate": 4e-3,
         "hop_seconds": 0.02,
         "max_seconds": 600.0,
+        "trim_seconds": 0.1,
     }.items()
     if name not in ("label_smoothing", "class_weights")
 }
@@ -71,7 +72,7 @@ class SpeechNetworkRecipe(NetworkRecipe):
     """A network that reads the spectrogram of one column of recordings and answers with labels."""
 
     form = "audio"
-    least_steps = 2_400
+    least_steps = 1_600
     largest_batch = 64
     smallest_batch = 8
     rows_per_batch_row = 40
@@ -162,10 +163,10 @@ class CtcRecipe(SpeechNetworkRecipe):
 
     tasks = frozenset({"transcription"})
     is_sequence = True
-    least_steps = 2_000
-    largest_batch = 32
+    least_steps = 1_500
+    largest_batch = 16
     smallest_batch = 8
-    rows_per_batch_row = 40
+    rows_per_batch_row = 80
 
     def examples(
         self,

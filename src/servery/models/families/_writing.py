@@ -110,6 +110,14 @@ class WritingRecipe(NetworkRecipe):
         assert isinstance(validation, PairExamples)
         return WritingObjective(work.task, validation, hyperparameters)
 
+    def sizes(self, rows: int, hyperparameters: Mapping[str, Any]) -> dict[str, int]:
+        """Return batch size, epochs and patience; unasked it never ends early.
+
+        Until whole words come out right there is no BLEU to tell one epoch from the next.
+        """
+        sizes = super().sizes(rows, hyperparameters)
+        return {**sizes, "patience": int(hyperparameters["patience"]) or sizes["epochs"]}
+
     def runtime(self, network: Network, encoder: Encoder) -> Runtime:
         """Return the network with what it takes to write texts."""
         assert isinstance(network, SequenceToSequence)
@@ -158,7 +166,7 @@ class WritingObjective:
         self.primary_metric = task.primary_metric
         self.smoothing = float(hyperparameters["label_smoothing"])
         rows = np.arange(min(len(validation), VALIDATION_ROWS))
-        self.rows = rows[np.argsort(validation.lengths[rows], kind="stable")]
+        self.rows = rows[np.argsort(validation.sorted_by[rows], kind="stable")]
         self.validation = validation
 
     def loss(self, network: SequenceToSequence, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:

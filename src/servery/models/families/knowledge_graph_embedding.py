@@ -157,8 +157,8 @@ class ComplEx(KnowledgeGraphEmbedding):
     name = "complex"
     title = "ComplEx"
     summary = (
-        "DistMult with complex numbers (Trouillon et al. 2016, section 3), with reciprocal relations and the N3 penalty "
-        "(Lacroix et al. 2018)."
+        "DistMult with complex numbers (Trouillon et al. 2016, section 3), with reciprocal relations and the N3 "
+        "penalty (Lacroix et al. 2018)."
     )
 
 
@@ -168,8 +168,8 @@ class RotatE(KnowledgeGraphEmbedding):
     name = "rotate"
     title = "RotatE"
     summary = (
-        "A relation turns each of the head's complex numbers (Sun et al. 2019, section 3), trained against all entities "
-        "at once, with squared distances."
+        "A relation turns each of the head's complex numbers (Sun et al. 2019, section 3), trained against all "
+        "entities at once, with squared distances."
     )
     defaults = {**KnowledgeGraphEmbedding.defaults, "penalty": 0.0, "entity_dropout": 0.5, "size": 200}
 

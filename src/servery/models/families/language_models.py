@@ -11,6 +11,7 @@ import torch
 
 from servery.data.columns import Column
 from servery.data.dataset import Dataset
+from servery.errors import DataError
 from servery.models.encoders.language import Language
 from servery.models.families._assembly import assemble
 from servery.models.families._language import (
@@ -50,6 +51,8 @@ CHARACTERS_PER_TOKEN = 2.2
 MOST_EPOCHS, LEAST_EPOCHS = 10, 1
 
 EXAMPLE_CHARACTERS = 40
+MOST_CODES = 2**63
+"""A run of tokens is counted under one whole number."""
 
 TRAINING: Mapping[str, Any] = {
     "vocabulary_size": 768,
@@ -99,7 +102,14 @@ class NgramModel(Recipe):
         column, texts = text_column(work.train), texts_of(work.train)
         tokenizer = learned_tokenizer(texts, work.hyperparameters["vocabulary_size"])
         text = running_text(texts, tokenizer)
-        counts = count(text.tokens, work.hyperparameters["order"], tokenizer.size)
+        order = work.hyperparameters["order"]
+        if tokenizer.size**order >= MOST_CODES:
+            raise DataError(
+                f"Runs of {order} of {tokenizer.size:,} tokens are too many to count.",
+                hint="a smaller order or vocabulary_size",
+                param="order",
+            )
+        counts = count(text.tokens, order, tokenizer.size)
         runtime = NgramLanguage(counts, tokenizer, _ends(tokenizer))
         encoder = encoder_for(column, tokenizer, CONTEXT_TOKENS)
         reason = "numpy: chances are looked up, nothing is multiplied"

@@ -95,21 +95,22 @@ class EncoderHead(Recipe):
     name = "encoder-head"
     title = "Pretrained encoder with a logistic head"
     summary = (
-        "Logistic regression on the sentence vectors of a pretrained encoder that stays as it is "
-        "(Reimers and Gurevych 2019, Sentence-BERT, section 5)."
+        "Logistic regression on what several blocks of a pretrained encoder say, which stays as it is "
+        "(Devlin et al. 2019, BERT, section 5.3; Reimers and Gurevych 2019, Sentence-BERT)."
     )
     form = "text"
     tasks = LABEL_TASKS
     can_stop_early = False  # the vectors take the larger half
-    defaults: Mapping[str, Any] = {
+    defaults = {
         "encoder": "",
         "max_tokens": 128,
         "inverse_penalty": 0.0,
         "class_weights": "none",
-        "max_iterations": 100,
+        "max_iterations": 60,
+        "tolerance": 1e-5,
         "dropout": 0.0,
     }
-    search_space = {"inverse_penalty": (3.0, 10.0, 30.0, 100.0), "class_weights": ("none", "balanced")}
+    search_space = {"inverse_penalty": (3.0, 10.0, 30.0), "class_weights": ("none", "balanced")}
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the multiplications of a row, once through the encoder."""
@@ -148,7 +149,7 @@ class EncoderFinetune(NetworkRecipe):
     title = "Pretrained encoder, fine-tuned"
     summary = (
         "All blocks of a pretrained encoder trained further (Devlin et al. 2019, section 4.1), from a head that was "
-        "fitted first, so that random weights do not spoil it (Kumar et al. 2022, Fine-tuning can distort, section 3.4)."
+        "fitted first, so that random weights do not spoil it (Kumar et al. 2022, section 3.4)."
     )
     form = "text"
     network = "encoder_classifier"
@@ -157,12 +158,13 @@ class EncoderFinetune(NetworkRecipe):
     least_steps = 600
     smallest_batch = 16
     largest_batch = 32
-    defaults: Mapping[str, Any] = {
+    defaults = {
         **TRAINING,
         "encoder": "",
         "max_tokens": 128,
-        "inverse_penalty": 30.0,
-        "max_iterations": 100,
+        "inverse_penalty": 10.0,
+        "max_iterations": 60,
+        "tolerance": 1e-5,
         "learning_rate": 1e-4,
         "average_decay": 0.0,
         "precision": "native",

@@ -27,7 +27,7 @@ from servery.nn.networks.encoder_relation import EncoderRelation
 MULTIPLICATIONS_PER_SECOND = 36e9
 """Of one thread through an encoder, measured with all-MiniLM-L6-v2 on one core."""
 TOKENS_PER_WORD = 1.3
-HEAD_ROWS = 4_000
+HEAD_ROWS = 2_000
 """Training rows that the first head of a fine-tuning is fitted on; the rest is left to the training itself."""
 MARKS = 6
 """Tokens that stand around a text and its entities."""
@@ -126,7 +126,7 @@ class RelationFinetune(NetworkRecipe):
         encoder = network.encoder
         encoder.load_state_dict(_read(work.hyperparameters["encoder"]).weights)
         frozen = [encoder.words, encoder.places, encoder.parts, encoder.norm]
-        frozen += list(encoder.blocks[: work.hyperparameters["frozen_blocks"]])  # type: ignore[arg-type]
+        frozen += list(encoder.blocks[: work.hyperparameters["frozen_blocks"]])
         for module in frozen:
             module.requires_grad_(False)
         assert isinstance(train, MarkedTokenExamples)

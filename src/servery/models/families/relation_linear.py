@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -33,7 +33,7 @@ class RelationLinear(Recipe):
     form = FORM
     tasks = TASKS
     can_stop_early = False
-    defaults: Mapping[str, Any] = {
+    defaults: ClassVar[Mapping[str, Any]] = {
         "phrase_length": 3,
         "shortest_piece": 2,
         "longest_piece": 5,

@@ -68,9 +68,7 @@ class RelationAttention(RelationLstm):
 
     name = "attention"
     title = "LSTM with attention"
-    summary = (
-        "Long short-term memory in both directions whose words are weighed by attention (Zhou et al. 2016, section 3)."
-    )
+    summary = "Long short-term memory in both directions, its words weighed by attention (Zhou et al. 2016, section 3)."
     has_attention = True
 
 

@@ -29,7 +29,7 @@ class Dnn(SpeechNetworkRecipe):
         "(Hinton et al. 2012, Deep neural networks for acoustic modeling)."
     )
     network = "speech_dnn"
-    defaults = {**SPEECH_TRAINING, "splice": 4, "hidden_sizes": [256, 256]}
+    defaults = {**SPEECH_TRAINING, "splice": 4, "hidden_sizes": [192, 192]}
     search_space = {"learning_rate": (1e-3, 2e-3), "splice": (2, 4, 8), "hidden_sizes": ([256], [256, 256])}
 
     def arguments(
@@ -56,10 +56,10 @@ class Cnn(SpeechNetworkRecipe):
         "(Abdel-Hamid et al. 2014, Convolutional neural networks for speech recognition, section III)."
     )
     network = "speech_cnn"
-    defaults = {**SPEECH_TRAINING, "widths": [16, 32, 48], "hidden_size": 128, "context": 2}
+    defaults = {**SPEECH_TRAINING, "widths": [16, 24, 32], "hidden_size": 96, "context": 2}
     search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),
-        "widths": ([16, 32], [16, 32, 48]),
+        "widths": ([16, 24, 32], [16, 32, 48]),
         "dropout": (0.2, 0.4),
     }
 
@@ -71,12 +71,12 @@ class Cnn(SpeechNetworkRecipe):
         return shared | {name: work.hyperparameters[name] for name in ("widths", "hidden_size", "context")}
 
     def size_of_a_pair(self, hyperparameters: Mapping[str, Any]) -> tuple[float, float]:
-        """Count both convolutions of each stage; the first one sees both frames of a pair."""
-        bands, before, products, weights = hyperparameters["bands"], 1, 0.0, 0.0
-        for stage, width in enumerate(hyperparameters["widths"]):
+        """Count both convolutions of each stage."""
+        bands, before, products, weights = hyperparameters["bands"], 2, 0.0, 0.0
+        for width in hyperparameters["widths"]:
             filters = 9 * width * (before + width)
             weights += filters
-            products += filters * bands * (1 if stage else 2)
+            products += filters * bands
             before, bands = width, -(-bands // 2)
         hidden, span = hyperparameters["hidden_size"], 2 * hyperparameters["context"] + 1
         dense = span * hidden * (before * bands + hidden)

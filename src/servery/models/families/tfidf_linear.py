@@ -35,8 +35,17 @@ MARK_WORDS = 2
 """By how many words phrases grow where one text is marked in another: marks count as words."""
 UNEVEN = 3
 """Times that a label is more frequent than another, from which on weights are tried."""
-CANDIDATES: Mapping[bool, tuple[float, ...]] = {True: (0.3, 1.0, 3.0), False: (3.0, 30.0)}
-"""With and without naive Bayes: inverse penalties worth trying."""
+CANDIDATES: tuple[Mapping[str, Any], ...] = (
+    {"naive_bayes": True, "loss": "log", "inverse_penalty": 0.3},
+    {"naive_bayes": True, "loss": "log", "inverse_penalty": 1.0},
+    {"naive_bayes": True, "loss": "log", "inverse_penalty": 3.0},
+    {"naive_bayes": False, "loss": "log", "inverse_penalty": 3.0},
+    {"naive_bayes": False, "loss": "log", "inverse_penalty": 30.0},
+    {"naive_bayes": False, "loss": "squares", "inverse_penalty": 1.0},
+)
+"""What is tried where the plan leaves it open."""
+SMALL = 10_000
+"""Texts up to which a term in a single one counts: there it is more often a hint than noise."""
 
 
 class TfidfLinear(Recipe):
@@ -55,10 +64,11 @@ class TfidfLinear(Recipe):
         "phrase_length": 2,
         "shortest_piece": 2,
         "longest_piece": 5,
-        "min_documents": 2,
+        "min_documents": 0,
         "min_piece_documents": 5,
         "max_terms": 200_000,
         "naive_bayes": None,
+        "loss": "",
         "inverse_penalty": 0.0,
         "class_weights": "none",
         "max_iterations": 100,
@@ -67,6 +77,7 @@ class TfidfLinear(Recipe):
     search_space = {
         "inverse_penalty": (0.1, 0.3, 1.0, 3.0),
         "naive_bayes": (True, False),
+        "loss": ("log", "squares"),
         "longest_piece": (0, 4, 5),
         "class_weights": ("none", "root", "balanced"),
     }
@@ -76,9 +87,8 @@ class TfidfLinear(Recipe):
         characters = mean_characters(dataset)
         terms = len(dataset) * characters * (TERMS_PER_CHARACTER if hyperparameters["longest_piece"] else 0.5)
         labels = label_count_of(dataset)
-        tuning = (
-            0 if hyperparameters["inverse_penalty"] and hyperparameters["naive_bayes"] is not None else 50
-        )
+        choices = len(_candidates(hyperparameters, dataset.target.kind is Kind.LABELS))
+        tuning = TUNING_ITERATIONS * choices // 2 if choices > 1 else 0  # on some of the rows
         products = terms * labels * (hyperparameters["max_iterations"] + tuning)
         seconds = 1.0 + 2 * terms * SECONDS_PER_TERM + products * SECONDS_PER_PRODUCT
         return Cost(
@@ -97,7 +107,7 @@ class TfidfLinear(Recipe):
             [column.name for column in columns],
             phrase_length=settings["phrase_length"] + (MARK_WORDS if len(columns) > 1 else 0),
             piece_lengths=(settings["shortest_piece"], settings["longest_piece"]),
-            min_documents=settings["min_documents"],
+            min_documents=settings["min_documents"] or (1 if len(examples) <= SMALL else 2),
             min_piece_documents=settings["min_piece_documents"],
             max_terms=settings["max_terms"],
         )
@@ -123,9 +133,9 @@ def _chosen(
 ) -> Work:
     """Settle what the plan leaves open by short fits on some of the rows, the best on validation.
 
-    First with or without naive Bayes and the penalty, then whether rare labels weigh more.
+    First loss, penalty and whether with naive Bayes, then whether rare labels weigh more.
     """
-    open_ones = _candidates(work.hyperparameters)
+    open_ones = _candidates(work.hyperparameters, targets.ndim == 2)
     if len(open_ones) == 1:
         return _with(work, open_ones[0])
     generator = np.random.default_rng(work.seed)
@@ -151,14 +161,15 @@ def _chosen(
     return _with(work, best[1])
 
 
-def _candidates(hyperparameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    bayes, penalty = hyperparameters["naive_bayes"], hyperparameters["inverse_penalty"]
-    return [
-        {"naive_bayes": has_bayes, "inverse_penalty": inverse_penalty}
-        for has_bayes, penalties in CANDIDATES.items()
-        if bayes is None or bayes is has_bayes
-        for inverse_penalty in ((penalty,) if penalty else penalties)
-    ]
+def _candidates(hyperparameters: Mapping[str, Any], has_several: bool) -> list[dict[str, Any]]:
+    """Return the candidates with what the plan sets in place of theirs, each once."""
+    asked = {
+        name: hyperparameters[name] for name in CANDIDATES[0] if hyperparameters[name] not in (None, 0.0, "")
+    }
+    # Squares have no place for thresholds on chances, which several labels a row need.
+    tried = [c for c in CANDIDATES if not has_several or c["loss"] == "log"]
+    merged = [{**candidate, **asked} for candidate in tried]
+    return [candidate for place, candidate in enumerate(merged) if candidate not in merged[:place]]
 
 
 def _is_uneven(targets: np.ndarray) -> bool:

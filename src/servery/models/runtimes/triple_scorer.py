@@ -30,11 +30,11 @@ def _frequency(subjects: np.ndarray, relations: np.ndarray) -> np.ndarray:
 
 
 def _translation(subjects: np.ndarray, relations: np.ndarray) -> np.ndarray:
-    return subjects + relations
+    return np.asarray(subjects + relations)
 
 
 def _product(subjects: np.ndarray, relations: np.ndarray) -> np.ndarray:
-    return subjects * relations
+    return np.asarray(subjects * relations)
 
 
 def _complex_product(subjects: np.ndarray, relations: np.ndarray) -> np.ndarray:
@@ -200,7 +200,9 @@ class TripleScorer(Runtime):
 
     def save(self, folder: Path) -> None:
         """Write `vectors.safetensors`."""
-        save_file({name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}, folder / FILE)
+        save_file(
+            {name: np.ascontiguousarray(tensor) for name, tensor in self.tensors.items()}, folder / FILE
+        )
 
     @classmethod
     def load(cls, folder: Path, options: dict[str, Any], threads: int) -> TripleScorer:
@@ -226,7 +228,7 @@ class _Facts:
         both = np.unique(np.concatenate([facts, turned]), axis=0)
         keys = both[:, 0] * self._factor + both[:, 1]
         order = np.argsort(keys, kind="stable")
-        self._objects = both[order, 2]
+        self._objects: np.ndarray = both[order, 2]
         self._keys, starts = np.unique(keys[order], return_index=True)
         self._bounds = np.append(starts, len(both))
         self._tails = [np.unique(facts[facts[:, 1] == relation, 2]) for relation in range(relation_count)]
@@ -237,7 +239,7 @@ class _Facts:
         place = int(np.searchsorted(self._keys, key))
         if place == len(self._keys) or self._keys[place] != key:
             return self._objects[:0]
-        return self._objects[self._bounds[place] : self._bounds[place + 1]]
+        return np.asarray(self._objects[self._bounds[place] : self._bounds[place + 1]])
 
     def has(self, head: int, relation: int, tail: int) -> bool:
         """Whether a triple is a known fact."""
@@ -256,7 +258,9 @@ class _Facts:
             free = np.setdiff1d(self._tails[relation], taken, assume_unique=False)
             free = free if len(free) else np.setdiff1d(np.arange(entities), taken)
             # A number that follows from the triple, spread over the free tails.
-            chosen.append(int(free[(head * 2_654_435_761 + tail * 40_503) % len(free)]) if len(free) else tail)
+            chosen.append(
+                int(free[(head * 2_654_435_761 + tail * 40_503) % len(free)]) if len(free) else tail
+            )
         return np.array(chosen, np.int64)
 
 
@@ -274,7 +278,9 @@ def _check(model: str, tensors: dict[str, np.ndarray]) -> None:
     width = entities.shape[1] // 2 if model == "rotate" else entities.shape[1]
     halves = model in ("complex", "rotate") and entities.shape[1] % 2
     if relations.shape[1] != width or halves or tensors["biases"].shape != (len(entities),):
-        raise ValueError(f"shapes {entities.shape}, {relations.shape} and {tensors['biases'].shape} do not fit")
+        raise ValueError(
+            f"shapes {entities.shape}, {relations.shape} and {tensors['biases'].shape} do not fit"
+        )
     if facts.ndim != 2 or facts.shape[1] != 3 or tensors["scale"].shape != (1,):
         raise ValueError(f"facts of the shape {facts.shape}")
     limits = (len(entities), len(relations) // 2, len(entities))

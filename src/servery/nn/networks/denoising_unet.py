@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from servery.nn.denoising import ConditionedBlock, PictureAttention, TimeEmbedding
+from servery.nn.denoising import GROUP_CHANNELS, ConditionedBlock, PictureAttention, TimeEmbedding
 from servery.nn.network import Network
 
 
@@ -52,34 +52,21 @@ class DenoisingUnet(Network):
         self.enter = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
-        before, kept = widths[0], [widths[0]]
-        for stage, width in enumerate(widths):
-            blocks = nn.ModuleList()
-            for _ in range(depth):
-                blocks.append(ConditionedBlock(before, width, size, dropout))
-                before = width
-                kept.append(width)
-            self.down.append(blocks)
-            if stage < len(widths) - 1:
-                self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                kept.append(width)
-        self.middle = nn.ModuleList(
-            [
-                ConditionedBlock(before, before, size, dropout),
-                PictureAttention(before, heads),
-                ConditionedBlock(before, before, size, dropout),
-            ]
-        )
-        for stage, width in reversed(list(enumerate(widths))):
-            blocks = nn.ModuleList()
-            for _ in range(depth + 1):
-                blocks.append(ConditionedBlock(before + kept.pop(), width, size, dropout))
-                before = width
-            self.up.append(blocks)
-            if stage:
-                self.grow.append(nn.Conv2d(width, width, 3, padding=1))
+        before = widths[0]
+        for stage, width in enumerate(widths[:-1]):
+            self.down.append(_stage(before, width, size, depth, dropout))
+            self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
+            # On the way up a picture is doubled after its convolution, which then costs a quarter.
+            self.grow.insert(0, nn.Conv2d(widths[stage + 1], width, 3, padding=1))
+            self.up.insert(0, _stage(2 * width, width, size, depth, dropout))
+            before = width
+        self.first = _stage(before, widths[-1], size, depth, dropout)
+        self.attention = PictureAttention(widths[-1], heads)
+        self.second = _stage(widths[-1], widths[-1], size, depth, dropout)
         self.leave = nn.Sequential(
-            nn.GroupNorm(before // 8, before), nn.SiLU(), nn.Conv2d(before, channels * patch**2, 3, padding=1)
+            nn.GroupNorm(widths[0] // GROUP_CHANNELS, widths[0]),
+            nn.SiLU(),
+            nn.Conv2d(widths[0], channels * patch**2, 3, padding=1),
         )
         nn.init.zeros_(self.leave[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.leave[-1].bias)  # type: ignore[arg-type]
@@ -94,19 +81,28 @@ class DenoisingUnet(Network):
         """
         condition = functional.silu(self.time(time) + self.category(category))
         seen = self.enter(functional.pixel_unshuffle(noisy, self.patch))
-        kept = [seen]
-        for stage, blocks in enumerate(self.down):
-            for block in blocks:  # type: ignore[attr-defined]
-                seen = block(seen, condition)
-                kept.append(seen)
-            if stage < len(self.shrink):
-                seen = self.shrink[stage](seen)
-                kept.append(seen)
-        first, attention, second = self.middle
-        seen = second(attention(first(seen, condition)), condition)
-        for stage, blocks in enumerate(self.up):
-            for block in blocks:  # type: ignore[attr-defined]
-                seen = block(torch.cat([seen, kept.pop()], dim=1), condition)
-            if stage < len(self.grow):
-                seen = self.grow[stage](functional.interpolate(seen, scale_factor=2.0, mode="nearest"))
+        kept = []
+        for blocks, shrink in zip(self.down, self.shrink, strict=True):
+            seen = _through(blocks, seen, condition)
+            kept.append(seen)
+            seen = shrink(seen)
+        seen = self.attention(_through(self.first, seen, condition))
+        seen = _through(self.second, seen, condition)
+        for blocks, grow in zip(self.up, self.grow, strict=True):
+            seen = functional.interpolate(grow(seen), scale_factor=2.0, mode="nearest")
+            seen = _through(blocks, torch.cat([seen, kept.pop()], dim=1), condition)
         return functional.pixel_shuffle(self.leave(seen), self.patch)
+
+
+def _stage(channels_in: int, channels_out: int, condition: int, depth: int, dropout: float) -> nn.ModuleList:
+    return nn.ModuleList(
+        ConditionedBlock(channels_out if number else channels_in, channels_out, condition, dropout)
+        for number in range(depth)
+    )
+
+
+def _through(blocks: nn.Module, seen: Tensor, condition: Tensor) -> Tensor:
+    assert isinstance(blocks, nn.ModuleList)
+    for block in blocks:
+        seen = block(seen, condition)
+    return seen

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from servery.nn.convolution import ConvolutionNorm
 from servery.nn.network import Network
-from servery.nn.speech import AXES, FrameConvolution, NormaliseBands, SpeechEnd, halved, is_heard
+from servery.nn.speech import AXES, FrameConvolution, NormaliseBands, SpeechEnd, halved, is_heard, pairs_of
 
 
 class SpeechCnn(Network):
-    """Pairs of 3 x 3 convolutions, each pair followed by pooling over pitch, the first also over time.
+    """Stages of two 3 x 3 convolutions and pooling over pitch, over pairs of frames as two channels.
 
     The pitches that are left stand side by side; a convolution over some frames joins them.
 
@@ -47,7 +48,7 @@ class SpeechCnn(Network):
     ) -> None:
         super().__init__()
         self.normalise = NormaliseBands(means, deviations)
-        before = [1, *widths[:-1]]
+        before = [2, *widths[:-1]]
         self.firsts = nn.ModuleList(ConvolutionNorm(a, b, 3) for a, b in zip(before, widths, strict=True))
         self.seconds = nn.ModuleList(ConvolutionNorm(width, width, 3) for width in widths)
         bands = len(means)
@@ -65,13 +66,12 @@ class SpeechCnn(Network):
             bands: Logarithms of power, (rows, frames, bands).
             ends: When each frame ends, in seconds, 0 in the padding, (rows, frames).
         """
-        seen = self.normalise(bands, ends).unsqueeze(1)  # (rows, 1, frames, bands)
-        for stage, (first, second) in enumerate(zip(self.firsts, self.seconds, strict=True)):
+        seen = torch.stack(pairs_of(self.normalise(bands, ends)), dim=1)  # (rows, 2, frames / 2, bands)
+        ends = halved(ends)
+        for first, second in zip(self.firsts, self.seconds, strict=True):
             seen = functional.relu(first(seen)) * is_heard(ends).unsqueeze(1)
             seen = functional.relu(second(seen)) * is_heard(ends).unsqueeze(1)
             seen = functional.max_pool2d(seen, (1, 2), ceil_mode=True)
-            if stage == 0:
-                seen, ends = halved(seen.transpose(1, 2)).transpose(1, 2), halved(ends)
         vectors = seen.transpose(1, 2).flatten(2)  # (rows, frames, channels * bands)
         for layer in (self.joined, self.last):
             vectors = functional.relu(layer(self.dropout(vectors))) * is_heard(ends)

@@ -20,8 +20,8 @@ class TripleEmbedding(Network):
     relations: Lacroix et al. 2018, Canonical tensor decomposition, section 3.3).
 
     Source: Bordes et al. (2013), Translating embeddings (TransE), section 2; Yang et al. (2015), Embedding entities and
-    relations (DistMult), section 3; Trouillon et al. (2016), Complex embeddings (ComplEx), section 3; Sun et al. (2019),
-    RotatE, section 3.
+    relations (DistMult), section 3; Trouillon et al. (2016), Complex embeddings (ComplEx), section 3; Sun et al.
+    (2019), RotatE, section 3.
 
     Args:
         model: One of `MODELS`; the halves of the vectors of "complex" and "rotate" are real and imaginary part.

@@ -134,7 +134,8 @@ def _facts(sentences: Sequence[_Sentence], means: Means) -> Iterator[_Fact]:
     for (sentence, first, second), answer in zip(questions, answers, strict=True):
         if "relation" not in answer:
             raise InputError(
-                f"{means.relations} tells no relations; name a model of the task relation-extraction.", param="relations"
+                f"{means.relations} tells no relations; name a model of the task relation-extraction.",
+                param="relations",
             )
         if answer["relation"] and answer["score"] >= means.least_score:
             head, tail = (first, second) if answer["head"]["start"] == first.start else (second, first)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servery.data.readers import read_raw
-from servery.data.text_encoding import decode, read_bytes
+from servery.data.text_encoding import UNDECODABLE, decode, read_bytes
 from servery.errors import DataError, DataNotFoundError
 
 PLAIN = frozenset({".txt", ".md"})
@@ -18,7 +18,9 @@ _NAME_COLUMNS = ("name", "title", "id", "标题")
 LONGEST_SENTENCE = 600
 """Characters; a longer run without an end (a list, a table) is cut where a word ends."""
 _END = re.compile(r"(?:[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；]+[”’」』）]*|\n\s*\n)")
-_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Inc|Ltd|Co|Corp|Jr|Sr|vs|etc|e\.g|i\.e|No)|\b[A-Z])\.$")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Inc|Ltd|Co|Corp|Jr|Sr|vs|etc|e\.g|i\.e|No)|\b[A-Z])\.$"
+)
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,22 @@ def read_documents(path: Path) -> list[Document]:
     """
     if not path.exists():
         raise DataNotFoundError(f"There is no file or folder {path}.", param="documents")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PLAIN | TABLES) if path.is_dir() else [path]
+    files = (
+        sorted(p for p in path.rglob("*") if p.suffix.lower() in PLAIN | TABLES) if path.is_dir() else [path]
+    )
     documents = [document for file in files for document in _read(file, path)]
     if not documents:
         endings = ", ".join(sorted(PLAIN | TABLES))
-        raise DataError(f"{path} holds no document.", hint=f"files that are read: {endings}", param="documents")
+        raise DataError(
+            f"{path} holds no document.", hint=f"files that are read: {endings}", param="documents"
+        )
     return documents
 
 
 def _read(file: Path, root: Path) -> Iterator[Document]:
     name = str(file.relative_to(root)) if file != root else file.name
     if file.suffix.lower() not in TABLES:
-        yield Document(name, decode(read_bytes(file), file.name)[0])
+        yield Document(name, UNDECODABLE.sub("\ufffd", decode(read_bytes(file), file.name)[0]))
         return
     table = read_raw(file).values
     lowered = {column.lower(): column for column in table}
@@ -73,7 +79,11 @@ def sentences_of(text: str) -> list[str]:
     >>> sentences_of("Dr. Lund left. 她去了云溪。Then?")
     ['Dr. Lund left.', '她去了云溪。', 'Then?']
     """
-    cuts = [match.end() for match in _END.finditer(text) if not _ABBREVIATION.search(text[max(0, match.end() - 8) : match.end()])]
+    cuts = [
+        match.end()
+        for match in _END.finditer(text)
+        if not _ABBREVIATION.search(text[max(0, match.end() - 8) : match.end()])
+    ]
     pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     plain = (" ".join(piece.split()) for piece in pieces)
     return [part for piece in plain if piece for part in _shortened(piece)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +15,7 @@ from servery.pipeline.graph.rdf import to_json_ld, to_turtle
 
 MOST_DRAWN = 60
 """Nodes of a picture; those with the most edges are shown."""
-_NOT_XML = {code: None for code in [*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF]}
+_NOT_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 65534, 65535])
 """Characters that XML 1.0 cannot hold (section 2.2)."""
 
 
@@ -67,7 +67,7 @@ def to_neo4j(graph: Graph) -> dict[str, str]:
     }
 
 
-def _csv(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _csv(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     written = StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(headings)

@@ -99,12 +99,16 @@ def load_graph(path: Path) -> Graph:
         graph = msgspec.json.decode(path.read_bytes(), type=Graph)
     except FileNotFoundError as error:
         raise DataNotFoundError(
-            f"There is no file {path}.", hint="make one: servery graph build DOCUMENTS --relations MODEL", param="graph"
+            f"There is no file {path}.",
+            hint="make one: servery graph build DOCUMENTS --relations MODEL",
+            param="graph",
         ) from error
     except (OSError, msgspec.DecodeError) as error:
         raise DataError(f"{path.name} holds no graph: {error}.", param="graph") from error
     known = {node.id for node in graph.nodes}
     for edge in graph.edges:
         if not {edge.source, edge.target} <= known:
-            raise DataError(f"{path.name}: an edge names a node that is not there: {edge.source}, {edge.target}.")
+            raise DataError(
+                f"{path.name}: an edge names a node that is not there: {edge.source}, {edge.target}."
+            )
     return graph

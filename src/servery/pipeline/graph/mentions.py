@@ -6,19 +6,56 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from servery.models.encoders._words import CJK
+
 UNTYPED = "entity"
+_CAPITAL, _LETTER = "[A-ZÀ-ÖØ-ÞΑ-ΩА-Я]", rf"[^\W_{CJK}]"
+_WORD = rf"{_CAPITAL}(?:{_LETTER}|[’'&-])*"
 _CAPITALISED = re.compile(
-    r"(?<![\w])(?:[A-ZÀ-ÖØ-Þ][\w’'&-]*\.?)(?: (?:(?:of|and|the|de|van|von|for|&) )?[A-ZÀ-ÖØ-Þ][\w’'&-]*)*"
-    r"(?:, (?:Inc|Ltd|LLC|Corp|Co|GmbH)\b)?"
+    rf"(?<!{_LETTER}){_WORD}\.?(?: (?:(?:of|and|the|de|van|von|for|&) )?{_WORD})*(?:, (?:Inc|Ltd|LLC|Corp|Co|GmbH)\b)?"
 )
 _POSSESSIVE = re.compile(r"[’']s?$")
 _NO_NAMES = frozenset(
-    "a an the this that these those he she it they we i you his her its their our my your who what when where why how "
-    "in on at by for from with without of to as if but and or nor so yet after before since until during while although "
-    "because there here then now today yesterday tomorrow once later earlier according reportedly meanwhile however "
-    "moreover also both each every all some many most no not one two three four five monday tuesday wednesday thursday "
-    "friday saturday sunday january february march april may june july august september october november december "
-    "mr mrs ms dr prof inc ltd llc corp co gmbh".split()
+    (
+        *("a", "an", "the", "this", "that", "these", "those", "he", "she", "it", "they", "we", "i", "you"),
+        *("his", "her", "its", "their", "our", "my", "your", "who", "what", "when", "where", "why", "how"),
+        *(
+            "in",
+            "on",
+            "at",
+            "by",
+            "for",
+            "from",
+            "with",
+            "without",
+            "of",
+            "to",
+            "as",
+            "if",
+            "but",
+            "and",
+            "or",
+        ),
+        *("nor", "so", "yet", "after", "before", "since", "until", "during", "while", "although", "because"),
+        *("there", "here", "then", "now", "today", "yesterday", "tomorrow", "once", "later", "earlier"),
+        *(
+            "according",
+            "reportedly",
+            "meanwhile",
+            "however",
+            "moreover",
+            "also",
+            "both",
+            "each",
+            "every",
+            "all",
+        ),
+        *("some", "many", "most", "no", "not", "one", "two", "three", "four", "five"),
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("january", "february", "march", "april", "may", "june", "july", "august"),
+        *("september", "october", "november", "december", "mr", "mrs", "ms", "dr", "prof"),
+        *("inc", "ltd", "llc", "corp", "co", "gmbh"),
+    )
 )
 """Words that are capitalised for standing first, name a day or a month, or only go with a name."""
 _TITLES = frozenset({"mr", "mr.", "mrs", "mrs.", "ms", "ms.", "dr", "dr.", "prof", "prof."})
@@ -50,7 +87,11 @@ class NameFinder:
 
     def find(self, sentence: str) -> list[Named]:
         """Return the names of a sentence, in order; none overlaps another."""
-        listed = [] if self._listed is None else [_named(sentence, *m.span()) for m in self._listed.finditer(sentence)]
+        listed = (
+            []
+            if self._listed is None
+            else [_named(sentence, *m.span()) for m in self._listed.finditer(sentence)]
+        )
         taken = [(name.start, name.end) for name in listed]
         written = [
             name

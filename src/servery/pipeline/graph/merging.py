@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from servery.pipeline.graph.mentions import UNTYPED, Named
 
 _ARTICLE = re.compile(r"^(?:the|a|an|mr|mrs|ms|dr|prof)\.?\s+", re.IGNORECASE)
-_FORM = re.compile(r"[,\s]+(?:inc|ltd|llc|plc|corp|co|gmbh|ag|sa)\.?$|(?:有限公司|股份有限公司|集团)$", re.IGNORECASE)
+_FORM = re.compile(
+    r"[,\s]+(?:inc|ltd|llc|plc|corp|co|gmbh|ag|sa)\.?$|(?:有限公司|股份有限公司|集团)$", re.IGNORECASE
+)
 _SPACE = re.compile(r"[\s\-_.’']+")
 
 
@@ -55,7 +57,10 @@ def _only_longer(keys: Mapping[str, int], kinds: Mapping[str, set[str]]) -> dict
     return {
         short: next(iter(found))
         for short, found in holders.items()
-        if short in keys and len(short) > 1 and len(found) == 1 and _agree(kinds[short], kinds[next(iter(found))])
+        if short in keys
+        and len(short) > 1
+        and len(found) == 1
+        and _agree(kinds[short], kinds[next(iter(found))])
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -15,9 +16,18 @@ BASE = "urn:servery:graph:"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 _XSD = "http://www.w3.org/2001/XMLSchema#"
-PREFIXES = {"e": f"{BASE}entity:", "r": f"{BASE}relation:", "g": BASE, "rdf": _RDF, "rdfs": _RDFS, "xsd": _XSD}
+PREFIXES = {
+    "e": f"{BASE}entity:",
+    "r": f"{BASE}relation:",
+    "g": BASE,
+    "rdf": _RDF,
+    "rdfs": _RDFS,
+    "xsd": _XSD,
+}
 """May be used in questions without being declared."""
 MOST_ROWS = 10_000
+_SERVICE = re.compile(r"(?<![:\w?$])service\b\s*(?:silent\b)?\s*[<?$\w:]", re.IGNORECASE)
+"""The clause that would ask another server."""
 
 
 def to_turtle(graph: Graph) -> str:
@@ -55,11 +65,15 @@ def select(graph: Graph, query: str) -> list[dict[str, str]]:
         return rows
     if isinstance(found, bool) or type(found).__name__ == "QueryBoolean":
         return [{"answer": "true" if found else "false"}]
-    raise InputError("Only SELECT and ASK are answered.", hint="SELECT ?who WHERE { ?who r:works_for ?firm }", param="query")
+    raise InputError(
+        "Only SELECT and ASK are answered.",
+        hint="SELECT ?who WHERE { ?who r:works_for ?firm }",
+        param="query",
+    )
 
 
 def _run(graph: Graph, query: str) -> Any:
-    if "service" in query.lower().split():
+    if _SERVICE.search(query):
         raise InputError("SERVICE asks another server; a graph answers from itself only.", param="query")
     store = _store(graph)
     try:
@@ -96,7 +110,11 @@ def _quads(graph: Graph, oxigraph: Any) -> Iterator[Any]:
         for alias in node.aliases:
             yield quad(subject, f"{BASE}alias", text(alias))
     for number, edge in enumerate(graph.edges):
-        head, relation, tail = name(entity_iri(edge.source)), name(relation_iri(edge.relation)), name(entity_iri(edge.target))
+        head, relation, tail = (
+            name(entity_iri(edge.source)),
+            name(relation_iri(edge.relation)),
+            name(entity_iri(edge.target)),
+        )
         yield oxigraph.Quad(head, relation, tail)
         for place, evidence in enumerate(edge.sources):
             statement = name(f"{BASE}statement:{number}.{place}")

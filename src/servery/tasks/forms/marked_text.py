@@ -116,7 +116,7 @@ def _placed(value: dict[str, Any], pointer: str, limits: Bounds) -> MarkedText:
     if value.keys() != set(wanted):
         raise InputError(
             f"Expected an object with {', '.join(wanted)} at {pointer}, got {', '.join(map(repr, list(value)[:6]))}.",
-            hint='e.g. {"text": "Ann works for Acme.", "head": {"start": 0, "end": 3}, "tail": {"start": 14, "end": 18}}',
+            hint='e.g. {"text": "Ann met Bo.", "head": {"start": 0, "end": 3}, "tail": {"start": 8, "end": 10}}',
             param=pointer,
         )
     text = read_text(value["text"], f"{pointer}/text", limits)
@@ -128,7 +128,8 @@ def _span(value: Any, pointer: str) -> tuple[int, int]:
     is_span = isinstance(value, dict) and value.keys() == {"start", "end"}
     if not is_span or not all(type(place) is int for place in value.values()):
         raise InputError(
-            f"Expected an object with the numbers start and end at {pointer}, got {described(value)}.", param=pointer
+            f"Expected an object with the numbers start and end at {pointer}, got {described(value)}.",
+            param=pointer,
         )
     return value["start"], value["end"]
 
