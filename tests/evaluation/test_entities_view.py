@@ -75,7 +75,9 @@ def test_every_piece_of_a_text_is_plain_right_missed_wrong_or_confused(found):
         [("nobody", "wrong")],
         [("Ann", "confused"), (" Lind", "missed"), ("Rome", "confused")],
     ]
-    assert ["".join(piece["text"] for piece in pieces) for pieces in found["sentences"]][3] == "Ann Lind in Rome"
+    assert ["".join(piece["text"] for piece in pieces) for pieces in found["sentences"]][
+        3
+    ] == "Ann Lind in Rome"
 
 
 def test_counts_and_confusions_add_up(found):

@@ -31,7 +31,8 @@ NETWORKS = [
     if "translation" not in recipe.tasks  # two exports each: tests/optimize/test_export_writing.py
     if "link-prediction" not in recipe.tasks  # served from numpy
     if "text-generation" not in recipe.tasks  # a state or keys and values are carried from token to token
-    if recipe.name not in ("diffusion", "flow-matching")  # within a sampler: tests/models/runtimes/test_sampler.py
+    if recipe.name
+    not in ("diffusion", "flow-matching")  # within a sampler: tests/models/runtimes/test_sampler.py
 ]
 WRONG: dict[Kind, Any] = {
     Kind.TEXT: 7,

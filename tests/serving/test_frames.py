@@ -69,7 +69,7 @@ def test_rows_that_lie_are_not_believed(rows: bytes) -> None:
     with ours, theirs:
         header = described("rows", len(rows))
         ours.sendall(len(header).to_bytes(4, "big") + header + rows)
-        with pytest.raises(ValueError, match="row|array"):
+        with pytest.raises(ValueError, match=r"row|array"):
             receive(theirs, time.monotonic() + 5)
 
 

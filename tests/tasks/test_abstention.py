@@ -69,9 +69,7 @@ def test_rows_outside_make_a_model_more_careful() -> None:
     outside[:, 0] -= 1.0  # never named by the label itself
     outputs = np.concatenate([inside, outside])
     targets = np.concatenate([inside.argmax(axis=1), np.zeros(100, np.int64)])
-    calibration = CLASSIFICATION.abstaining(
-        Calibration(), targets, outputs, LABELS, Abstention(0.9, "none")
-    )
+    calibration = CLASSIFICATION.abstaining(Calibration(), targets, outputs, LABELS, Abstention(0.9, "none"))
     metrics = CLASSIFICATION.measure(targets, outputs, calibration)
     assert metrics["out_of_scope_recall"] > 0.95
     assert metrics["in_scope_accuracy"] > 0.95

@@ -75,7 +75,9 @@ VALUES = {
     ),
     Kind.AUDIO: st.builds(recording, st.integers(1, 9000), st.sampled_from([1000, 8000, 44_100])),
     Kind.MARKED_TEXT: st.builds(
-        marked, *[st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=5)] * 5, st.booleans()
+        marked,
+        *[st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=5)] * 5,
+        st.booleans(),
     ),
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6

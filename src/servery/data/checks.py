@@ -40,7 +40,12 @@ def check(dataset: Dataset) -> tuple[Finding, ...]:
         findings += [*_copies(dataset, duplicates), *_copies_across_parts(dataset, duplicates)]
         findings += _conflicts(dataset, duplicates) if has_target else []
     if has_target:
-        findings += [*_classes(dataset), *check_boxes(dataset), *find_leaks(dataset), *find_number_leaks(dataset)]
+        findings += [
+            *_classes(dataset),
+            *check_boxes(dataset),
+            *find_leaks(dataset),
+            *find_number_leaks(dataset),
+        ]
     return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
 
 

@@ -54,7 +54,7 @@ def _named(chosen: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def shown(dataset: Dataset, row: int) -> str:
-    """Return the inputs of one row in a short form: a text as it is, other columns by name, of a recording its length."""
+    """Return the inputs of one row in a short form: a text as it is, other columns by name, a recording's length."""
     columns = [c for c in dataset.inputs if c.kind is not Kind.IMAGE]
     if len(columns) == 1 and columns[0].kind is Kind.TEXT:
         return _cut(dataset[columns[0].name][row] or "(missing)")

@@ -14,7 +14,7 @@ FIELD = Field(
     },
     offers=(SURROGATE,),
     limits_of_use=(
-        "A prediction is no proof: build or simulate what is chosen before anybody relies on it. Outside the range of the "
-        "designs it learned from a model guesses; it knows no codes, standards or safety margins."
+        "A prediction is no proof: build or simulate what is chosen before anybody relies on it. Outside the range of "
+        "the designs it learned from a model guesses; it knows no codes, standards or safety margins."
     ),
 )

@@ -17,7 +17,7 @@ FIELD = Field(
     offers=(classification.OFFER, tagging.OFFER, language_modelling.OFFER),
     limits_of_use=(
         "Knows only the labels, languages and topics of its training texts. Not for decisions about a person, and not "
-        "for legal, medical or safety advice; a score is a guess about the wording, not about what somebody means. A language model "
-        "writes what is likely after its training texts, not what is true, and may repeat them word for word."
+        "for legal, medical or safety advice; a score is a guess about the wording, not about what somebody means. A "
+        "language model writes what is likely after its training texts, not what is true, and may repeat them word for word."
     ),
 )

@@ -185,7 +185,7 @@ FIELD = Field(
     name="sentiment-analysis",
     title={"en": "Sentiment analysis", "zh": "情感分析"},
     summary={
-        "en": "Says whether a text, or what it says of one thing, is positive or negative, or which emotions it carries.",
+        "en": "Says whether a text, or what it says of one thing, is positive or negative, or its emotions.",
         "zh": "判断一段文字，或其中对某一方面的评价，是正面、负面还是中性，或带有哪些情绪。",
     },
     offers=(

@@ -60,4 +60,5 @@ def scaled(vectors: Tensor) -> Tensor:
 
     Source: Vaswani et al. (2017), Attention is all you need, section 3.4.
     """
-    return vectors * vectors.shape[-1] ** 0.5
+    larger: Tensor = vectors * vectors.shape[-1] ** 0.5
+    return larger

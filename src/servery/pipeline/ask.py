@@ -34,7 +34,8 @@ def ask(
 
     Args:
         reference: "name", "name@3" or "name@alias".
-        inputs: A text, a row, the bytes of a picture or recording; bytes of text or JSON are read as such where the model wants those.
+        inputs: A text, a row, the bytes of a picture or recording; bytes of text or JSON are read as
+            such where the model wants those.
         parameters: What the task allows to ask.
         workspace: Where the model is registered; None opens the default data home.
 

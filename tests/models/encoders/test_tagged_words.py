@@ -75,7 +75,10 @@ def test_it_comes_back_from_its_state(encoder):
 def pieces(encoder):
     known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "ann", "lin", "##d", "rome", "'", "上", "海"]
     tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(known)}, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer, tokenizer.pre_tokenizer = (
+        normalizers.BertNormalizer(),
+        pre_tokenizers.BertPreTokenizer(),
+    )
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return TaggedPieces(encoder, tokenizer, 8)
 

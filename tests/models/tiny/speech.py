@@ -3,9 +3,7 @@
 from typing import Any
 
 QUIET = {
-    **{
-        name: 0.0 for name in ("speed", "pitch", "gain_decibels", "noise_share", "hole_seconds", "hole_bands")
-    },
+    **dict.fromkeys(("speed", "pitch", "gain_decibels", "noise_share", "hole_seconds", "hole_bands"), 0.0),
     "batch_size": 8,
     "average_decay": 0.0,
     "patience": 200,

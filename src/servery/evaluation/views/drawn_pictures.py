@@ -1,4 +1,4 @@
-"""What a generator draws: beside real pictures, beside what it may have copied, step by step, and more or less guided."""
+"""What a generator draws: beside real pictures and what it may have copied, step by step, more or less guided."""
 
 from __future__ import annotations
 

@@ -71,10 +71,9 @@ AIRFOIL = KnownDataset(
     folder="ai-assisted-design/airfoil-self-noise",
     files={"train": "train.csv.gz", "test": "test.csv.gz"},
     target="sound_db",
-    kinds={
-        name: "number"
-        for name in ("frequency_hz", "angle_deg", "chord_m", "velocity_ms", "thickness_m", "sound_db")
-    },
+    kinds=dict.fromkeys(
+        ("frequency_hz", "angle_deg", "chord_m", "velocity_ms", "thickness_m", "sound_db"), "number"
+    ),
     license="CC BY 4.0",
     citation="Brooks, Pope and Marcolini 1989, NASA RP-1218; UCI Airfoil Self-Noise",
 )

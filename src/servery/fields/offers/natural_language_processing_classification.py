@@ -49,7 +49,8 @@ _REQUESTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         OUTSIDE: _several(
             "who painted the ceiling {place}|how many teeth does a cat {place} have|translate good night for {person}|"
             "why is the sea salty {place}|what did {person} study|how old is the bridge {place}|"
-            "tell me a riddle for {person}|how do bees find home {place}|who won the match {day}|what is seven times {hour}"
+            "tell me a riddle for {person}|how do bees find home {place}|who won the match {day}|"
+            "what is seven times {hour}"
         ),
     },
     "zh": {

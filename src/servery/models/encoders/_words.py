@@ -33,7 +33,7 @@ def words_of(text: str) -> list[str]:
 
 
 def text_of(example: Mapping[str, Any], columns: Sequence[str]) -> str:
-    """Return the texts of one example, a line each; a missing one is empty.
+    r"""Return the texts of one example, a line each; a missing one is empty.
 
     Where a later text stands within the first one, as an aspect does within its review, it is marked there.
 

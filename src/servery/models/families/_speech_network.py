@@ -1,4 +1,4 @@
-"""What the recipes of speech networks have in common: spectrograms, augmentation, and for transcription the CTC loss."""
+"""What the recipes of speech networks have in common: spectrograms, augmentation, for transcription the CTC loss."""
 
 from __future__ import annotations
 

@@ -163,9 +163,8 @@ def _chosen(
 
 def _candidates(hyperparameters: Mapping[str, Any], has_several: bool) -> list[dict[str, Any]]:
     """Return the candidates with what the plan sets in place of theirs, each once."""
-    asked = {
-        name: hyperparameters[name] for name in CANDIDATES[0] if hyperparameters[name] not in (None, 0.0, "")
-    }
+    named = {name: hyperparameters[name] for name in CANDIDATES[0]}
+    asked = {name: value for name, value in named.items() if value is False or value}
     # Squares have no place for thresholds on chances, which several labels a row need.
     tried = [c for c in CANDIDATES if not has_several or c["loss"] == "log"]
     merged = [{**candidate, **asked} for candidate in tried]

@@ -27,7 +27,8 @@ class LightGbm(Runtime):
         "counts": the same, but the first group's score too is a logarithm.
 
     Args:
-        groups: Boosters; those of one group are averaged. One group, or one a label for "labels", one or two for "numbers" and "counts".
+        groups: Boosters; those of one group are averaged. One group, or one a label for "labels",
+            one or two for "numbers" and "counts".
         layout: How scores become logits.
         threads: Threads one `run` may use.
     """

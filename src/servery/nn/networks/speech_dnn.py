@@ -1,7 +1,8 @@
-"""The fully connected speech network: each pair of frames with its neighbours, and nothing else, through dense layers."""
+"""The fully connected speech network: each pair of frames with its neighbours alone, through dense layers."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -44,7 +45,7 @@ class SpeechDnn(Network):
         super().__init__()
         self.normalise = NormaliseBands(means, deviations)
         self.splice = FrameConvolution(2 * len(means), hidden_sizes[0], splice, splice)
-        pairs = zip(hidden_sizes[:-1], hidden_sizes[1:], strict=True)
+        pairs = itertools.pairwise(hidden_sizes)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairs)
         self.dropout = nn.Dropout(dropout)
         self.end = SpeechEnd(hidden_sizes[-1], labels, is_sequence, dropout)
