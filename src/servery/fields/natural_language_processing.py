@@ -18,6 +18,7 @@ FIELD = Field(
     limits_of_use=(
         "Knows only the labels, languages and topics of its training texts. Not for decisions about a person, and not "
         "for legal, medical or safety advice; a score is a guess about the wording, not about what somebody means. A "
-        "language model writes what is likely after its training texts, not what is true, and may repeat them word for word."
+        "language model writes what is likely after its training texts, not what is true, and may repeat "
+        "them word for word."
     ),
 )

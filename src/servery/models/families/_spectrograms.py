@@ -63,8 +63,7 @@ class SpeechAugmentation:
     """Faster and slower, higher and lower voices, louder, noisier, with holes; all chance comes from the generator.
 
     Sources: Park et al. (2019), SpecAugment, section 2, for the holes; Ko et al. (2015), Audio augmentation for speech
-    recognition, section 2, for speed; Jaitly and Hinton (2013), Vocal tract length perturbation, section 3; Song et al.
-    (2022), TrimTail, section 2.2, for the ends that are cut off, so that nothing is said later than it must be.
+    recognition, section 2, for speed; Jaitly and Hinton (2013), Vocal tract length perturbation, section 3.
 
     Attributes:
         hop_seconds: From one frame to the next.
@@ -74,7 +73,6 @@ class SpeechAugmentation:
         noise_share: Share of the recordings that get noise, from 10 to 40 decibels under their loudest frame.
         hole_seconds: Longest hole in time.
         hole_bands: Widest hole in pitch, as a share of the bands.
-        trim_seconds: The most that is cut off at the end.
     """
 
     hop_seconds: float
@@ -84,13 +82,12 @@ class SpeechAugmentation:
     noise_share: float
     hole_seconds: float
     hole_bands: float
-    trim_seconds: float = 0.0
 
     @classmethod
     def of(cls, hyperparameters: Mapping[str, Any], encoder: LogMel) -> SpeechAugmentation:
         """Return the augmentation that the hyperparameters ask for."""
-        asked = {field.name: hyperparameters.get(field.name, 0.0) for field in fields(cls)}
-        return cls(**{**asked, "hop_seconds": encoder.hop / encoder.rate})
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: hyperparameters[name] for name in names} | {"hop_seconds": encoder.hop / encoder.rate})
 
     def __call__(self, inputs: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return changed spectrograms; those that became longer make the batch longer.
@@ -100,9 +97,6 @@ class SpeechAugmentation:
             generator: Source of all chance.
         """
         bands, lengths = inputs["bands"], (inputs["ends"] > 0).sum(dim=1)
-        if self.trim_seconds:
-            most = (lengths // 4).clamp(max=int(self.trim_seconds / self.hop_seconds))
-            lengths = lengths - (torch.rand(len(lengths), generator=generator) * (most + 1)).long()
 
         def uniform(low: float, high: float) -> Tensor:
             return torch.rand(len(bands), 1, generator=generator) * (high - low) + low
