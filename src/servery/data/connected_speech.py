@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from servery.data.audio import samples_of, wav_of
+from servery.data.parts import part_of
 from servery.data.raw_table import RawTable, object_array
 from servery.data.readers import read_raw
 from servery.errors import DataError
@@ -24,7 +25,8 @@ class ConnectedSpeech:
 
     A sequence holds one speaker's words, each recording once in a round, with silence before, between and after
     them and noise over all of it. Words of one block of takes stay among themselves, and the block is told, so that
-    a validation part can be cut without a recording in common.
+    a validation part can be cut without a recording in common. A training file also gives every word alone: from these
+    a model learns to tell words apart, which it may never do where it has to part them first.
 
     Attributes:
         word: Column of what is said.
@@ -44,7 +46,7 @@ class ConnectedSpeech:
     takes_a_block: int = 5
     fewest_words: int = 2
     most_words: int = 7
-    rounds: int = 3
+    rounds: int = 2
     silence_seconds: tuple[float, float] = (0.05, 0.4)
     noise_decibels: tuple[float, float] = (-40.0, -15.0)
 
@@ -65,10 +67,11 @@ class ConnectedSpeech:
             words[str(speaker), int(take) // self.takes_a_block].append((str(word), samples))
         if len(rates) != 1:
             raise DataError(f"{path.name} has recordings of {len(rates)} rates; only equal ones are joined.")
+        is_training = part_of(path.stem) == "train"
         rows = [
             (audio, text, speaker, block)
             for (speaker, block), spoken in sorted(words.items(), key=lambda item: item[0])
-            for audio, text in self._sequences(spoken, max(rates), [block, *speaker.encode()])
+            for audio, text in self._sequences(spoken, max(rates), [block, *speaker.encode()], is_training)
         ]
         audios, texts, speakers, blocks = (object_array(list(column)) for column in zip(*rows, strict=True))
         first = {block: block * self.takes_a_block for block in blocks}
@@ -78,10 +81,11 @@ class ConnectedSpeech:
         return RawTable(values, np.arange(1, len(rows) + 1, dtype=np.int64), facts={"made": made})
 
     def _sequences(
-        self, spoken: Sequence[tuple[str, np.ndarray]], rate: int, seed: list[int]
+        self, spoken: Sequence[tuple[str, np.ndarray]], rate: int, seed: list[int], is_training: bool
     ) -> list[tuple[bytes, str]]:
         chance = np.random.default_rng(seed)
-        made = []
+        alone = spoken if is_training else ()
+        made = [(wav_of(self._joined([samples], rate, chance), rate), word) for word, samples in alone]
         for _ in range(self.rounds):
             left = list(chance.permutation(len(spoken)))
             while len(left) >= self.fewest_words:

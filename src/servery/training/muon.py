@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from servery.training.precision import has_bfloat16_instructions
+from servery.nn.bfloat16 import has_bfloat16_instructions
 
 MOMENTUM = 0.95
 ADAM_BETAS = (0.9, 0.99)

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from servery.nn.bfloat16 import has_bfloat16_instructions
+
 
 class Precision:
     """Autocast and gradient scaler of one training.
@@ -35,10 +37,3 @@ def _automatic(device: torch.device, name: str) -> str:
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     return "bfloat16" if name == "native" and has_bfloat16_instructions() else "float32"
-
-
-def has_bfloat16_instructions() -> bool:
-    """Return whether this machine's CPU computes with bfloat16 by itself."""
-    # torch has no public word for it; without its private one the safe answer is no.
-    look = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(look is not None and look())

@@ -102,3 +102,16 @@ def test_chance_follows_from_the_seed(encoder: LogMel, rows: list[dict[str, byte
     one, again, other = (changed(encoder, rows, seed, **asked)["bands"] for seed in (1, 1, 2))
     assert torch.equal(one, again)
     assert one.shape != other.shape or not torch.equal(one, other)
+
+
+def test_a_hole_is_filled_with_the_recording_s_own_mean_however_long_its_neighbours(
+    encoder: LogMel, rows: list[dict[str, bytes]]
+) -> None:
+    before = SpectrogramExamples(encoder, rows, np.zeros(4, np.int64)).inputs(np.arange(4))["bands"]
+    for seed in range(5):
+        after = changed(encoder, rows, seed, hole_seconds=0.08, hole_bands=0.3)["bands"]
+        for row, length in enumerate((30, 10, 20, 50)):
+            own = before[row, :length].mean(dim=0)
+            is_hole = (after[row, :length] != before[row, :length]).numpy()
+            filled = np.broadcast_to(own.numpy(), is_hole.shape)[is_hole]
+            assert np.allclose(after[row, :length].numpy()[is_hole], filled, atol=1e-4)

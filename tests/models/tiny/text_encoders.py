@@ -84,7 +84,12 @@ def tiny_encoder(texts: list[str]) -> Path:
 REVIEWS = [str(row["text"]) for row in find_field("sentiment-analysis").offers[0].sample(320, 0).examples()]
 FOLDER = str(tiny_encoder(REVIEWS))
 TINY: dict[str, dict[str, Any]] = {
-    "text/encoder-head": {"encoder": FOLDER, "inverse_penalty": 20.0, "max_iterations": 300},
+    "text/encoder-head": {
+        "encoder": FOLDER,
+        "inverse_penalty": 20.0,
+        "max_iterations": 300,
+        "precision": "float32",
+    },
     "text/encoder-finetune": {
         "encoder": FOLDER,
         "batch_size": 16,

@@ -43,7 +43,7 @@ LEARNING = {
     "average_decay": 0.99,
     "precision": "float32",
 }
-STEPS, MOST_EPOCHS = 900, 40
+STEPS, MOST_EPOCHS = 600, 40
 """Enough for a few thousand pictures; more would only learn them by heart."""
 MOST_SHIFT = 2
 """Pixels that a training picture is moved at random."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ import torch
 from servery.models.families._examples import TokenExamples
 from servery.models.families._logistic_fit import LogisticFit, fit_logistic
 from servery.models.recipe import Work
+from servery.nn.bfloat16 import has_bfloat16_instructions
 from servery.nn.networks.encoder_classifier import EncoderClassifier
 from servery.nn.networks.encoder_relation import EncoderRelation
 
@@ -47,12 +49,19 @@ def vectors_of(
     order = np.argsort(examples.lengths[chosen], kind="stable")
     found = np.empty((len(chosen), network.out.in_features), np.float32)
     network.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), _forward(work):
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            found[places] = network.vectors(**examples.inputs(chosen[places])).numpy()
+            found[places] = network.vectors(**examples.inputs(chosen[places])).float().numpy()
             work.progress.update("Vectors", min(start + BATCH, len(order)), len(order))
     return found
+
+
+def _forward(work: Work) -> AbstractContextManager[object]:
+    """Return the context of a pass through the encoder: a head is no better for more digits in its vectors."""
+    if work.hyperparameters["precision"] == "native" and has_bfloat16_instructions():
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return nullcontext()
 
 
 def fit_head(

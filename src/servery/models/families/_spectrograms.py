@@ -113,8 +113,7 @@ class SpeechAugmentation:
         is_noisy = uniform(0, 1) < self.noise_share
         level = torch.where(is_noisy, under, torch.full_like(under, -1e4)).unsqueeze(2)
         noise = level + FLUCTUATION * torch.randn(bands.shape, generator=generator)
-        bands = torch.logaddexp(bands, noise)
-        bands = self._with_holes(bands, lengths, generator)
+        bands = self._with_holes(torch.logaddexp(bands, noise) * is_heard, lengths, generator)
         return {"bands": bands * is_heard, "ends": _ends(lengths, self.hop_seconds)}
 
     def _with_holes(self, bands: Tensor, lengths: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,17 +11,18 @@ from torch import Tensor
 
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
-from servery.models.encoder import Batch, Encoder
+from servery.models.encoder import Encoder
 from servery.models.encoders._words import text_of
-from servery.models.encoders.tagged_words import TaggedWords, padded
+from servery.models.encoders.tagged_words import TaggedWords
 from servery.models.families._assembly import columns_for
-from servery.models.families._examples import EncodedExamples, TokenExamples
+from servery.models.families._examples import EncodedExamples
 from servery.models.families._measures import mean_characters
 from servery.models.families._network import TRAINING, NetworkRecipe, NetworkSize
+from servery.models.families._tagged_examples import SwappedExamples, TaggedExamples
 from servery.models.recipe import Objective, Work
 from servery.nn.linear_chain import chain_loss
 from servery.nn.network import Network
-from servery.tasks._chains import PLACES, tags_of
+from servery.tasks._chains import PLACES
 from servery.tasks.tagging import Tagging
 
 CHARACTERS_PER_WORD = 5.0
@@ -40,45 +41,8 @@ TAGGER_TRAINING: Mapping[str, Any] = {
     "word_dropout": 0.2,
     "embedding_dropout": 0.3,
     "dropout": 0.5,
+    "swapped_spans": 0.3,
 }
-
-
-class TaggedExamples(TokenExamples):
-    """Rows of words with their tags, padded batch by batch.
-
-    Args:
-        rows: The encoder's arrays of each text, (words, ...).
-        spans: Of each text its spans, int64, (spans, 3).
-    """
-
-    def __init__(self, rows: Sequence[Batch], spans: np.ndarray) -> None:
-        super().__init__([row["words"].tolist() for row in rows], np.zeros(len(rows), np.int64))
-        self.rows, self.spans = rows, spans
-        self.tags = [tags_of(found, row["places"]) for found, row in zip(spans, rows, strict=True)]
-
-    def inputs(self, rows: np.ndarray) -> dict[str, Tensor]:
-        """Return the arrays of these rows, padded."""
-        batch = padded([self.rows[row] for row in rows.tolist()])
-        return {name: torch.from_numpy(array) for name, array in batch.items()}
-
-    def batch(self, rows: np.ndarray, seed: int, epoch: int, step: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the arrays of these rows and their tags, int64, (rows, length)."""
-        inputs = self.inputs(rows)
-        tags = np.zeros(inputs["words"].shape, np.int64)
-        for number, row in enumerate(rows.tolist()):
-            tags[number, : len(self.tags[row])] = self.tags[row]
-        return inputs, torch.from_numpy(tags)
-
-    def crossed(self) -> int:
-        """Return how many spans begin or end within a word, and so cannot be found exactly."""
-        return sum(
-            int(
-                (
-                    ~np.isin(spans[:, 0], row["places"][:, 0]) | ~np.isin(spans[:, 1], row["places"][:, 1])
-                ).sum()
-            )
-            for spans, row in zip(self.spans, self.rows, strict=True)
-        )
 
 
 class ChainObjective:
@@ -160,9 +124,10 @@ class TaggerRecipe(NetworkRecipe):
         """Encode the texts; how many spans end within a word is said."""
         assert isinstance(encoder, TaggedWords)
         encoded = [encoder.row(text_of(row, encoder.columns), cut=True) for row in rows]
-        made = TaggedExamples(encoded, targets)
-        if is_training:
-            say_words(work, encoder, made)
+        if not is_training:
+            return TaggedExamples(encoded, targets)
+        made = SwappedExamples(encoded, targets, work.hyperparameters["swapped_spans"])
+        say_words(work, encoder, made)
         return made
 
     def arguments(

@@ -19,13 +19,8 @@ from servery.models.encoders.tagged_words import TaggedWords, padded
 from servery.models.families._assembly import assemble, say_left_out
 from servery.models.families._measures import mean_tokens
 from servery.models.families._network import BASE_BYTES, BYTES_PER_WEIGHT
-from servery.models.families._tagging import (
-    TAGGER_TRAINING,
-    ChainObjective,
-    TaggedExamples,
-    TaggerRecipe,
-    say_words,
-)
+from servery.models.families._tagged_examples import TaggedExamples
+from servery.models.families._tagging import TAGGER_TRAINING, ChainObjective, TaggerRecipe, say_words
 from servery.models.recipe import Cost, Learned, Made, Work
 from servery.models.runtimes.torch_network import TorchNetwork
 from servery.models.sentence_encoders import PretrainedBert, read_bert
@@ -96,7 +91,7 @@ class EncoderHead(TaggerRecipe):
     network = "encoder_tagger"
     least_epochs = 10
     defaults = {
-        **TAGGER_TRAINING,
+        **{name: value for name, value in TAGGER_TRAINING.items() if name != "swapped_spans"},
         "encoder": "",
         "layers": [-4, -1],
         "max_tokens": 256,

@@ -109,6 +109,7 @@ class EncoderHead(Recipe):
         "max_iterations": 60,
         "tolerance": 1e-5,
         "dropout": 0.0,
+        "precision": "native",
     }
     search_space = {"inverse_penalty": (3.0, 10.0, 30.0), "class_weights": ("none", "balanced")}
 
