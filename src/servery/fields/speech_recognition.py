@@ -10,10 +10,10 @@ FIELD = Field(
     name="speech-recognition",
     title={"en": "Speech recognition", "zh": "语音识别"},
     summary={
-        "en": "Writes down what is said in a recording, word by word, or says which command or intent it is.",
-        "zh": "逐字写出录音中说的话，或判断说的是哪一条命令、哪一种意图。",
+        "en": "Says which command or intent is spoken in a recording, or writes down what is said, word by word.",
+        "zh": "判断录音里说的是哪一条命令、哪一种意图，或逐字写出说的话。",
     },
-    offers=(TRANSCRIPTION, COMMANDS),
+    offers=(COMMANDS, TRANSCRIPTION),
     limits_of_use=(
         "Knows the words, voices and microphones of its training recordings only and hears one of its own words in "
         "any other. Not for telling who speaks, not for listening in without consent, and not for orders whose mistake "

@@ -17,8 +17,8 @@ def word_confusions(pairs: Iterable[tuple[str, str]]) -> tuple[list[Confusion], 
     Args:
         pairs: What was said and what was heard, one pair a recording.
 
-    >>> word_confusions([("one two", "one too"), ("two", "too you")])[0]
-    [('two', 'too', 2), ('', 'you', 1)]
+    >>> word_confusions([("one two", "one too"), ("two", "too")])[0]
+    [('two', 'too', 2)]
     """
     mistakes: Counter[tuple[str, str]] = Counter()
     said: Counter[str] = Counter()

@@ -16,6 +16,7 @@ WRITER = {
     "dropout": 0.0,
 }
 TINY: dict[str, dict[str, Any]] = {
+    "translation/translation-memory": {},
     "translation/seq2seq-rnn": {**WRITER, "hidden_size": 64},
     "translation/seq2seq-attention": {**WRITER, "hidden_size": 64},
     "translation/seq2seq-transformer": {

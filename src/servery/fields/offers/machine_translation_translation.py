@@ -106,6 +106,7 @@ OFFER = Offer(
     tasks=("translation",),
     form="text",
     recipes=(
+        RecipeChoice("translation-memory", "seconds; the translation of the most alike sentence it knows"),
         RecipeChoice(
             "seq2seq-rnn", "minutes; two LSTMs with one vector between them, forgets long sentences"
         ),

@@ -41,7 +41,7 @@ def text_of(example: Mapping[str, Any], columns: Sequence[str]) -> str:
         InputError: A value is no text.
 
     >>> text_of({"text": "Bad food, good service", "aspect": "service"}, ("text", "aspect"))
-    'Bad food, good ⟦ service ⟧\\nservice'
+    'Bad food, good ⟦ service ⟧\nservice'
     """
     texts = []
     for column in columns:

@@ -82,18 +82,23 @@ def fit_head(
         wanted: Targets of the validation rows.
         labels: Number of labels.
     """
-    asked = work.hyperparameters["inverse_penalty"]
-    scale = Scale.of(train)
-    found = []
-    for inverse_penalty in (asked,) if asked else CANDIDATES:
+    scale, asked = Scale.of(train), work.hyperparameters["inverse_penalty"]
+    scaled = scale(train)
+
+    def fitted(inverse_penalty: float) -> Head:
         settings = {**work.hyperparameters, "inverse_penalty": inverse_penalty, "naive_bayes": False}
-        fitted = fit_logistic(scale(train), targets, labels, replace(work, hyperparameters=settings))
-        fitted = scale.undone(fitted)
-        outputs = (validation @ fitted.weight + fitted.bias).astype(np.float32)
-        score = work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
-        found.append((score, Head(fitted, inverse_penalty)))
-    score, head = max(found, key=lambda pair: pair[0])
-    work.progress.say("Head", f"inverse_penalty {head.inverse_penalty:g}: {score:.3f} on validation")
+        fit = fit_logistic(scaled, targets, labels, replace(work, hyperparameters=settings))
+        return Head(scale.undone(fit), inverse_penalty)
+
+    def score(head: Head) -> float:
+        outputs = (validation @ head.fit.weight + head.fit.bias).astype(np.float32)
+        return work.task.primary(wanted, outputs, work.task.calibrate(wanted, outputs))
+
+    if asked:
+        return fitted(asked)
+    scored = [(score(head), head) for head in map(fitted, CANDIDATES)]
+    best, head = max(scored, key=lambda pair: pair[0])
+    work.progress.say("Head", f"inverse_penalty {head.inverse_penalty:g}: {best:.3f} on validation")
     return head
 
 

@@ -86,8 +86,8 @@ class SpeechAugmentation:
     @classmethod
     def of(cls, hyperparameters: Mapping[str, Any], encoder: LogMel) -> SpeechAugmentation:
         """Return the augmentation that the hyperparameters ask for."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: hyperparameters[name] for name in names} | {"hop_seconds": encoder.hop / encoder.rate})
+        asked = {f.name: hyperparameters[f.name] for f in fields(cls) if f.name != "hop_seconds"}
+        return cls(encoder.hop / encoder.rate, **asked)
 
     def __call__(self, inputs: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return changed spectrograms; those that became longer make the batch longer.

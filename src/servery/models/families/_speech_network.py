@@ -62,15 +62,6 @@ CTC_TRAINING: Mapping[str, Any] = {
 and Sak et al. (2015), Fast and accurate recurrent neural network acoustic models, section 4, lose no accuracy;
 and with less augmentation, which keeps them from ever beginning (experiment on connected-digits).
 """
-NO_CHANGE: Mapping[str, Any] = {
-    "speed": 0.0,
-    "pitch": 0.0,
-    "gain_decibels": 0.0,
-    "noise_share": 0.0,
-    "hole_seconds": 0.0,
-    "hole_bands": 0.0,
-}
-"""What turns the augmentation off."""
 
 
 class SpeechNetworkRecipe(NetworkRecipe):
@@ -168,7 +159,8 @@ class CtcRecipe(SpeechNetworkRecipe):
 
     tasks = frozenset({"transcription"})
     is_sequence = True
-    least_steps = 1_500
+    least_steps = 2_600
+    most_epochs = 30
     largest_batch = 16
     smallest_batch = 8
     rows_per_batch_row = 80

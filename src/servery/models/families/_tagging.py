@@ -41,7 +41,7 @@ TAGGER_TRAINING: Mapping[str, Any] = {
     "word_dropout": 0.2,
     "embedding_dropout": 0.3,
     "dropout": 0.5,
-    "swapped_spans": 0.3,
+    "swapped_spans": 0.0,
 }
 
 
@@ -93,7 +93,7 @@ class TaggerRecipe(NetworkRecipe):
     network = "word_tagger"
     body: ClassVar[str]
     has_transitions: ClassVar[bool]
-    least_steps = 2_000
+    least_steps = 1_200
     largest_batch = 32
     smallest_batch = 8
     rows_per_batch_row = 100

@@ -208,7 +208,7 @@ class EncoderFinetune(NetworkRecipe):
         network.encoder.load_state_dict(_read(work.hyperparameters["encoder"]).weights)
         rows = np.random.default_rng(work.seed).permutation(len(train))[:HEAD_ROWS]
         vectors, targets = vectors_of(network, train, work, rows), train.targets.numpy()[rows]
-        # Chosen by nothing: the training moves the head anyway.
+        # Nothing is chosen here, so nothing is judged: the training moves the head anyway.
         put_head(network, fit_head(work, vectors, targets, vectors, targets, network.out.out_features))
         network.encoder.words.requires_grad_(work.hyperparameters["train_words"])
 

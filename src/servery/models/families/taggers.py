@@ -18,6 +18,7 @@ class Crf(TaggerRecipe):
     has_transitions = True
     defaults = {
         **TAGGER_TRAINING,
+        "learning_rate": 5e-3,
         "character_filters": 0,
         "num_layers": 0,
     }
@@ -35,12 +36,13 @@ class BilstmCrf(TaggerRecipe):
     )
     body = "lstm"
     has_transitions = True
-    defaults = {**TAGGER_TRAINING}
+    defaults = {**TAGGER_TRAINING, "learning_rate": 4e-3}
     search_space = {
         "learning_rate": (1e-3, 2e-3, 4e-3),
         "hidden_size": (64, 96, 160),
         "word_dropout": (0.1, 0.2, 0.4),
         "dropout": (0.3, 0.5),
+        "swapped_spans": (0.0, 0.3, 0.6),
     }
 
 
@@ -52,7 +54,7 @@ class Lstm(TaggerRecipe):
     summary = "A recurrent network in both directions, each word tagged on its own (Graves 2012, section 3)."
     body = "lstm"
     has_transitions = False
-    defaults = {**TAGGER_TRAINING}
+    defaults = {**TAGGER_TRAINING, "learning_rate": 4e-3}
     search_space = BilstmCrf.search_space
 
 

@@ -54,8 +54,8 @@ class TfidfLinear(Recipe):
     name = "tfidf-linear"
     title = "TF-IDF and a linear model"
     summary = (
-        "Logistic regression on TF-IDF of words, pairs of words and pieces of words, with naive Bayes ratios "
-        "(Wang and Manning 2012, section 2)."
+        "Logistic or ridge regression on TF-IDF of words, pairs of words and pieces of words, with naive Bayes ratios "
+        "where they help (Wang and Manning 2012, section 2)."
     )
     form = "text"
     tasks = LABEL_TASKS

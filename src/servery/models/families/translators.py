@@ -17,9 +17,15 @@ class RecurrentTranslatorRecipe(WritingRecipe):
     network = "recurrent_translator"
     shape = ("hidden_size", "num_layers")
     has_attention: ClassVar[bool]
-    defaults = {**WRITING_TRAINING, "embedding_size": 192, "hidden_size": 384, "num_layers": 1}
+    defaults = {
+        **WRITING_TRAINING,
+        "embedding_size": 192,
+        "hidden_size": 384,
+        "num_layers": 1,
+        "learning_rate": 3e-3,
+    }
     search_space = {
-        "learning_rate": (1e-3, 2e-3, 4e-3),
+        "learning_rate": (1e-3, 3e-3, 5e-3),
         "hidden_size": (256, 384, 512),
         "num_layers": (1, 2),
     }
@@ -76,12 +82,12 @@ class Seq2seqTransformer(WritingRecipe):
     shape = ("inner_size", "heads", "num_layers", "max_tokens")
     defaults = {
         **WRITING_TRAINING,
-        "embedding_size": 192,
+        "embedding_size": 128,
         "inner_size": 512,
         "heads": 4,
         "num_layers": 3,
         "learning_rate": 1.5e-3,
-        "dropout": 0.2,
+        "dropout": 0.1,
         "embedding_dropout": 0.1,
     }
     search_space = {

@@ -70,8 +70,8 @@ class Sampler(GrowingRuntime):
     def step(self, growths: Sequence[Growth]) -> list[Piece | Exception | None]:
         """Take a step of each picture; they may stand at different ones."""
         drawn = [growth for growth in growths if isinstance(growth, PictureGrowth)]
-        now, later = ([getattr(growth, name) for growth in drawn] for name in ("time", "next_time"))
-        times, nexts = (np.array(t, np.float32)[:, None, None, None] for t in (now, later))
+        times = _beside_pixels([growth.time for growth in drawn])
+        nexts = _beside_pixels([growth.next_time for growth in drawn])
         seen = np.stack([growth.seen for growth in drawn])
         first = self._pictures(drawn, seen, times)
         moved = self.path.stepped(seen, first, times, nexts)
@@ -123,7 +123,7 @@ class Sampler(GrowingRuntime):
             }
         )
         told, untold = outputs[: len(growths)], outputs[len(growths) :]
-        told[guided] = untold + guidances[guided][:, None, None, None] * (told[guided] - untold)
+        told[guided] = untold + _beside_pixels(guidances[guided]) * (told[guided] - untold)
         return told
 
     def end(self, growths: Sequence[Growth]) -> None:
@@ -166,6 +166,11 @@ class Sampler(GrowingRuntime):
     def with_network(self, network: Runtime) -> Sampler:
         """Return the same sampler around the same network in another runtime."""
         return Sampler(network, self.path.name, self.nothing, self.steps, self.guidance)
+
+
+def _beside_pixels(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return a number a picture, to be multiplied with its pixels, float32, (rows, 1, 1, 1)."""
+    return np.asarray(values, np.float32)[:, None, None, None]
 
 
 RUNTIME = Sampler
