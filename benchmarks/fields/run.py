@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 BARS = Path(__file__).with_name("bars")
-HEADINGS = ("data", "task", "recipe", "metric", "floor", "published", "target", "measured", "seconds")
+HEADINGS = ("data", "task", "recipe", "metric", "floor", "published", "target", "measured", "seconds", "note")
 
 
 def main() -> None:
