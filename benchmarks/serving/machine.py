@@ -24,6 +24,7 @@ class Moment:
     Attributes:
         at: In seconds of the monotonic clock.
         of_system: By process of the system.
+        in_kernel: The kernel's part of these.
         busy: Of the whole machine.
         stolen: Taken by the hypervisor.
         own: Of this process and its other children (the load generator among them).
@@ -31,6 +32,7 @@ class Moment:
 
     at: float
     of_system: dict[int, float]
+    in_kernel: dict[int, float]
     busy: float
     stolen: float
     own: float
@@ -38,12 +40,13 @@ class Moment:
 
 @dataclass(frozen=True)
 class Use:
-    """Cores used between two moments."""
+    """Cores used between two moments, and the part of the system's CPU that its calls to the kernel took."""
 
     system_cores: float
     foreign_cores: float
     stolen_cores: float
     system_cpu_seconds: float
+    kernel_share: float
 
 
 def marked(mark: str) -> list[int]:
@@ -72,6 +75,7 @@ def moment(mark: str, others: list[int]) -> Moment:
     return Moment(
         time.monotonic(),
         {number: cpu_seconds(number) for number in marked(mark)},
+        {number: kernel_seconds(number) for number in marked(mark)},
         user + nice + system + interrupt + soft_interrupt,
         stolen,
         sum(map(cpu_seconds, [os.getpid(), *others])),
@@ -81,20 +85,37 @@ def moment(mark: str, others: list[int]) -> Moment:
 def between(before: Moment, after: Moment) -> Use:
     """Return what was used between two moments."""
     seconds = after.at - before.at
-    system = sum(value - before.of_system.get(number, 0.0) for number, value in after.of_system.items())
+    system = _grown(before.of_system, after.of_system)
     foreign = after.busy - before.busy - system - (after.own - before.own)
     return Use(
-        system / seconds, max(foreign, 0.0) / seconds, (after.stolen - before.stolen) / seconds, system
+        system / seconds,
+        max(foreign, 0.0) / seconds,
+        (after.stolen - before.stolen) / seconds,
+        system,
+        _grown(before.in_kernel, after.in_kernel) / max(system, TICK_SECONDS),
     )
+
+
+def _grown(before: dict[int, float], after: dict[int, float]) -> float:
+    return sum(value - before.get(number, 0.0) for number, value in after.items())
 
 
 def cpu_seconds(number: int) -> float:
     """Return what a process has used, all its threads together; 0 if it is gone."""
+    return sum(_user_and_kernel_seconds(number))
+
+
+def kernel_seconds(number: int) -> float:
+    """Return what a process has used inside the kernel, all its threads together; 0 if it is gone."""
+    return _user_and_kernel_seconds(number)[1]
+
+
+def _user_and_kernel_seconds(number: int) -> tuple[float, float]:
     try:
         fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) * TICK_SECONDS
+        return 0.0, 0.0
+    return int(fields[11]) * TICK_SECONDS, int(fields[12]) * TICK_SECONDS
 
 
 def memory_mib(mark: str) -> float:

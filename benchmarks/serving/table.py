@@ -89,8 +89,8 @@ def _heading(report: dict[str, Any]) -> str:
 def _row_table(report: dict[str, Any], row: Row, summaries: dict[str, Summary]) -> str:
     ours = summaries.get("servery") or next(iter(summaries.values()))
     lines = [
-        "| system | answers/s (range) | ours is | p50 ms | p99 ms (range) | CPU ms an answer | cores | memory MiB"
-        " | threads | others took, stolen | generator | failed |",
+        "| system | answers/s (range) | ours is | p50 ms | p99 ms (range) | CPU ms an answer (in the kernel) | cores"
+        " | memory MiB | threads | others took, stolen | generator | failed |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, found in summaries.items():
@@ -100,7 +100,8 @@ def _row_table(report: dict[str, Any], row: Row, summaries: dict[str, Summary]) 
             f"| {found.range('requests_per_second', 0 if found.median('requests_per_second') > 100 else 1)} "
             f"| {'-' if found is ours else f'{ratio:.1f}x'} "
             f"| {found.median('p50_ms'):,.1f} | {found.range('p99_ms', 1)} "
-            f"| {found.median('cpu_ms'):.3f} | {found.median('system_cores'):.2f} | {found.median('memory_mib'):,.0f} "
+            f"| {found.median('cpu_ms'):.3f} ({found.median('kernel_share'):.0%}) "
+            f"| {found.median('system_cores'):.2f} | {found.median('memory_mib'):,.0f} "
             f"| {found.median('threads'):.0f} "
             f"| {found.median('foreign_cores'):.2f}, {found.median('stolen_cores'):.2f} "
             f"| {found.median('generator_cores'):.2f} | {found.errors} |"

@@ -95,7 +95,7 @@ def test_weights_of_another_network_are_refused(trained: Callable[..., Made], tm
 
 
 def test_an_unknown_runtime_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="Known: .*lightgbm, linear, .*onnx, .*torch_network"):
+    with pytest.raises(UnknownNameError, match=r"Known: .*lightgbm, linear, .*onnx, .*torch_network"):
         find_runtime("tensorrt")
 
 

@@ -57,7 +57,7 @@ class TranslationMemory(Runtime):
         return outputs_of(rows)
 
     def _recall(self, places: np.ndarray, likeness: np.ndarray, characters: int, most: int) -> Written:
-        order = np.lexsort((places, -likeness))[:most] if len(places) else []
+        order: list[int] = np.lexsort((places, -likeness))[:most].tolist() if len(places) else []
         found = [
             Candidate(self.texts[places[best]], round(float(likeness[best]) / LARGEST_LIKENESS, 4))
             for best in order
