@@ -4,6 +4,7 @@ from typing import Any
 
 TINY: dict[str, dict[str, Any]] = {
     "regression/linear": {},
+    "regression/gaussian-process": {"rows_to_choose_by": 60, "refining_steps": 5},
     "regression/mlp": {
         "batch_size": 16,
         "average_decay": 0.0,

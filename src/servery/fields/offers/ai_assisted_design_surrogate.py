@@ -83,6 +83,7 @@ OFFER = Offer(
     form="table",
     recipes=(
         RecipeChoice("linear", "a second; each dimension has its own curve, none knows of the others"),
+        RecipeChoice("gaussian-process", "a minute; smooth, the best of few hundred to two thousand designs"),
         RecipeChoice("gradient-boosting", "seconds; steps instead of curves, robust to odd columns"),
         RecipeChoice("mlp", "a minute; smooth, wants a thousand designs"),
     ),
