@@ -142,9 +142,9 @@ def climbed(x: np.ndarray, values: np.ndarray, start: Prior, most_steps: int) ->
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-    def climb(loss: Any, first: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, float]:
-        options = {"maxiter": most_steps}
-        found = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+    def climb(loss: Any, first: Any, bounds: Any) -> tuple[Any, float]:
+        options: dict[str, Any] = {"maxiter": most_steps}
+        found: Any = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
         return found.x, found.fun
 
     kernel = WhiteKernel(start.noise, NOISE)
@@ -155,7 +155,7 @@ def climbed(x: np.ndarray, values: np.ndarray, start: Prior, most_steps: int) ->
         # A length at its bound says that the column does not matter: no news to a caller.
         warnings.simplefilter("ignore")
         learned = GaussianProcessRegressor(kernel, optimizer=climb).fit(x, values).kernel_
-    covariances = []
+    covariances: list[Covariance] = []
     for term in reversed(start.covariances):
         product, learned = learned.k1, learned.k2
         lengths = np.array(product.k2.length_scale, np.float64).reshape(-1)
