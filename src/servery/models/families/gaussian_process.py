@@ -138,14 +138,13 @@ def climbed(x: np.ndarray, values: np.ndarray, start: Prior, most_steps: int) ->
         most_steps: Of the climb (L-BFGS-B).
     """
     # Imported here because they take half a second that the other recipes need not wait for.
-    from scipy.optimize import minimize
+    from scipy.optimize import fmin_l_bfgs_b
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
     def climb(loss: Any, first: Any, bounds: Any) -> tuple[Any, float]:
-        options: dict[str, Any] = {"maxiter": most_steps}
-        found: Any = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-        return found.x, found.fun
+        found, likelihood, _ = fmin_l_bfgs_b(loss, first, bounds=bounds, maxiter=most_steps)
+        return found, likelihood
 
     kernel = WhiteKernel(start.noise, NOISE)
     for term in start.covariances:
