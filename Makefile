@@ -30,7 +30,7 @@ dev: .venv/.installed-dev
 	touch $@
 
 test: .venv/.installed-dev .venv-clients/.installed ## all tests but the marked ones
-	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not chaos and not slow"
+	$(TEST_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chaos and not slow"
 
 # atheris is a hundred megabytes that nothing else needs, so it lies apart.
 .venv-fuzz/.installed:

@@ -96,6 +96,6 @@ def test_a_block_of_a_page_runs_as_it_stands(reader: tuple[Any, dict[str, str], 
     code = block.code.replace("http://127.0.0.1:8000", server.url).replace("127.0.0.1:8001", server.grpc)
     shell = ["bash", "-euo", "pipefail", "-c", code]
     command = shell if block.language == "bash" else [sys.executable, "-c", code]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert '"error"' not in done.stdout, done.stdout[-2000:]

