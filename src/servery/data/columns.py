@@ -63,6 +63,8 @@ class Column:
         categories: Of a category column: its known values, sorted; empty otherwise.
         shape: Of a tensor column: the shape of one row's array, -1 for an axis of any length; () is one number.
         dtype: Of a tensor column: numpy's name of what the array holds.
+        low: Of a number column of a model: the smallest value it learned from; None where nobody looked.
+        high: The largest.
 
     Raises:
         ValueError: The shape or the dtype can be no tensor's.
@@ -75,13 +77,15 @@ class Column:
     categories: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     dtype: str = "float32"
+    low: float | None = None
+    high: float | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in TENSOR_DTYPES or any(size < 1 and size != -1 for size in self.shape):
             raise ValueError(f"a tensor of {self.dtype!r} with the shape {self.shape}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the column as plain JSON types; shape and dtype only of a tensor."""
+        """Return the column as plain JSON types; shape and dtype only of a tensor, bounds where they are known."""
         value: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind.value,
@@ -91,6 +95,8 @@ class Column:
         }
         if self.kind is Kind.TENSOR:
             value |= {"shape": list(self.shape), "dtype": self.dtype}
+        if self.low is not None:
+            value |= {"low": self.low, "high": self.high}
         return value
 
     @classmethod
@@ -104,4 +110,6 @@ class Column:
             tuple(value.get("categories", ())),
             tuple(value.get("shape", ())),
             value.get("dtype", "float32"),
+            value.get("low"),
+            value.get("high"),
         )

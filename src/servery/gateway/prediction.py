@@ -14,6 +14,7 @@ from servery.gateway.growing import Wanted, grow_whole
 from servery.gateway.message import Request, milliseconds
 from servery.gateway.strict_json import LARGE_BODY_BYTES as LARGE_BODY_BYTES
 from servery.gateway.strict_json import converted, decoded
+from servery.models.notices import notices_of
 from servery.schemas import Notice
 from servery.serving.batcher import Answered
 from servery.serving.replica import Replica
@@ -52,12 +53,10 @@ class Predicted:
     @property
     def warnings(self) -> list[Notice]:
         """What to know about the answers."""
-        told = dict(self.replica.task.notices(self.answered.answers))
-        lineage = self.replica.version.lineage
-        if lineage.get("is_sample"):
-            told["sample_data"] = "This model learned from generated sample data; do not rely on it."
-        if lineage.get("notice"):
-            told["limits_of_use"] = str(lineage["notice"])
+        signature, lineage = self.replica.predictor.signature, self.replica.version.lineage
+        told = notices_of(
+            self.replica.task, self.answered.answers, self.asked.examples, signature.inputs, lineage
+        )
         return [Notice(code, message) for code, message in told.items()]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,21 @@ import msgspec
 
 from servery.errors import InputError
 from servery.models.explanation import Inquiry, checked_label, explainable
+from servery.models.notices import notices_of
 from servery.models.predictor import Predictor
 from servery.pipeline.workspace import Workspace
 from servery.prediction import Prediction
+from servery.schemas import Notice
 from servery.tasks.form import Example, form_for
 
 
 class Model:
     """A loaded version, called with what a request would bring."""
 
-    def __init__(self, reference: str, predictor: Predictor) -> None:
+    def __init__(self, reference: str, predictor: Predictor, lineage: Mapping[str, Any]) -> None:
         self.reference = reference
         self.predictor = predictor
+        self.lineage = lineage
         self._form = form_for(predictor.signature.kinds)
 
     def __call__(self, inputs: Any, **parameters: Any) -> Prediction:
@@ -47,11 +50,14 @@ class Model:
         except msgspec.ValidationError as error:
             raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
         answers = self.predictor.answers(examples, asked)
+        signature, task = self.predictor.signature, self.predictor.task
+        told = notices_of(task, answers, examples, signature.inputs, self.lineage)
         return Prediction(
             outputs=msgspec.to_builtins(answers),
             model=self.reference,
-            task=self.predictor.task.hub_name(self.predictor.signature.kinds),
-            usage={self.predictor.task.unit: float(self.predictor.task.units_of(answers))},
+            task=task.hub_name(signature.kinds),
+            usage={task.unit: float(task.units_of(answers))},
+            warnings=[Notice(code, message) for code, message in told.items()],
         )
 
     def explain(self, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
@@ -94,4 +100,5 @@ def load(reference: str, workspace: Workspace | None = None) -> Model:
     workspace = workspace or Workspace.open()
     version = workspace.registry.resolve(reference)
     workspace.registry.verify(reference)
-    return Model(version.reference, Predictor.load(version.folder, workspace.settings.threads))
+    predictor = Predictor.load(version.folder, workspace.settings.threads)
+    return Model(version.reference, predictor, version.lineage)

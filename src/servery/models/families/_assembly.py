@@ -8,6 +8,7 @@ from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.models.encoder import Encoder
+from servery.models.notices import with_bounds
 from servery.models.predictor import Predictor
 from servery.models.recipe import Work
 from servery.models.runtime import Runtime
@@ -54,7 +55,7 @@ def assemble(
     signature = Signature(
         task=work.task.name,
         field=work.field,
-        inputs=columns,
+        inputs=with_bounds(columns, work.train),
         labels=labels,
         target=work.train.target.name,
     )

@@ -1,0 +1,96 @@
+"""What a caller should know about an answer besides the answer, by code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from servery.data.columns import Column, Kind
+from servery.data.dataset import Dataset
+from servery.tasks.task import Answer, Task
+
+ROOM = 0.1
+"""Of the span of the values learned from: so far beyond them a number is still near."""
+MOST_NAMED = 5
+
+
+def notices_of(
+    task: Task,
+    answers: Sequence[Answer],
+    examples: Sequence[Mapping[str, Any]],
+    inputs: Sequence[Column],
+    lineage: Mapping[str, Any],
+) -> dict[str, str]:
+    """Return what to know: of the answers, of inputs unlike those learned from, of the model.
+
+    Args:
+        task: Made the answers.
+        answers: One an example.
+        examples: What was asked.
+        inputs: The model's columns.
+        lineage: What is known of the version.
+    """
+    told = dict(task.notices(answers)) | unfamiliar(examples, inputs)
+    if lineage.get("is_sample"):
+        told["sample_data"] = "This model learned from generated sample data; do not rely on it."
+    if lineage.get("notice"):
+        told["limits_of_use"] = str(lineage["notice"])
+    return told
+
+
+def with_bounds(columns: Sequence[Column], dataset: Dataset) -> tuple[Column, ...]:
+    """Return the columns with the smallest and largest numbers of a training part."""
+    return tuple(
+        _with_bounds(column, dataset) if column.kind is Kind.NUMBER else column for column in columns
+    )
+
+
+def unfamiliar(examples: Sequence[Mapping[str, Any]], inputs: Sequence[Column]) -> dict[str, str]:
+    """Return which numbers lie far outside those learned from, and which categories were not among them.
+
+    Example:
+        >>> from servery.data.columns import Role
+        >>> column = Column("length_m", Kind.NUMBER, Role.INPUT, low=0.5, high=2.0)
+        >>> unfamiliar([{"length_m": 9.0}], [column])["outside_range"]
+        "The model learned from other values: 'length_m' is 9, learned from 0.5 to 2. It may be far off."
+        >>> unfamiliar([{"length_m": 2.1}], [column])
+        {}
+    """
+    far, unseen = [], []
+    for column in inputs:
+        if column.low is not None and column.high is not None:
+            room = ROOM * (column.high - column.low)
+            for value in _values(examples, column):
+                if not column.low - room <= value <= column.high + room:
+                    far.append(
+                        f"{column.name!r} is {value:g}, learned from {column.low:g} to {column.high:g}"
+                    )
+        elif column.kind is Kind.CATEGORY and column.categories:
+            known = frozenset(column.categories)
+            unseen += [f"{column.name!r} is {v!r}" for v in _values(examples, column) if v not in known]
+    told = {}
+    if far:
+        told["outside_range"] = f"The model learned from other values: {_named(far)}. It may be far off."
+    if unseen:
+        told["unseen_category"] = f"The model never saw this: {_named(unseen)}. It is read as missing."
+    return told
+
+
+def _values(examples: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
+    return [value for example in examples if (value := example.get(column.name)) is not None]
+
+
+def _with_bounds(column: Column, dataset: Dataset) -> Column:
+    values = np.asarray(dataset[column.name], np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return column
+    return replace(column, low=float(values.min()), high=float(values.max()))
+
+
+def _named(found: Sequence[str]) -> str:
+    shown = "; ".join(dict.fromkeys(found[:MOST_NAMED]))
+    return shown if len(found) <= MOST_NAMED else f"{shown} and {len(found) - MOST_NAMED} more"
