@@ -129,8 +129,7 @@ FIELD = Field(
                 ),
                 RecipeChoice("cnn", "minutes; convolutions with pooling, the one to use on photos"),
             ),
-            starter_recipe="cnn",
-            starter_hyperparameters={"longest_side": 32},
+            starter_recipe="mlp",
             columns={"image": "a PNG or JPEG picture", "label": "what it shows"},
             known_datasets=(
                 KnownDataset(

@@ -88,6 +88,7 @@ OFFER = Offer(
         RecipeChoice("mlp", "a minute; smooth, wants a thousand designs"),
     ),
     starter_recipe="gradient-boosting",
+    starter_hyperparameters={"bags": 2, "rounds": 400},
     columns={
         "dimensions": "one column each: numbers with their unit in the name, or categories",
         "performance": "the number that was simulated or measured",

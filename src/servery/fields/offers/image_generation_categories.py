@@ -89,6 +89,7 @@ OFFER = Offer(
         RecipeChoice("flow-matching", "a quarter of an hour; drawn in few steps, the one to use"),
     ),
     starter_recipe="vae",
+    starter_hyperparameters={"epochs": 25},
     columns={"prompt": "a category, e.g. a word", "image": "a small picture of it, PNG or JPEG"},
     target="image",
     kinds=KINDS,

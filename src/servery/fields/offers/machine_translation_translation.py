@@ -113,7 +113,7 @@ OFFER = Offer(
         RecipeChoice("seq2seq-attention", "minutes; looks at every word read, the one to use"),
         RecipeChoice("seq2seq-transformer", "longer; attention alone, the better the more data there is"),
     ),
-    starter_recipe="seq2seq-attention",
+    starter_recipe="translation-memory",
     columns={"en": "a sentence", "zh": "the same in the other language; any two text columns do"},
     target="zh",
     kinds={"en": "text", "zh": "text"},

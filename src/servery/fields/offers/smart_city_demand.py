@@ -78,6 +78,7 @@ OFFER = Offer(
         RecipeChoice("mlp", "a minute; smooth, wants a year of hours"),
     ),
     starter_recipe="gradient-boosting",
+    starter_hyperparameters={"bags": 2, "rounds": 400},
     columns={
         "at": "when, with the role time: the last hours judge",
         "hour, weather, ...": "what is known of the hour beforehand",

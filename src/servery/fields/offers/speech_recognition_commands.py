@@ -54,7 +54,8 @@ OFFER = Offer(
         RecipeChoice("speech-rnn", "a minute or two; reads the frames in both directions"),
         RecipeChoice("speech-cnn", "a minute or two; sees patterns wherever they are in pitch and time"),
     ),
-    starter_recipe="speech-cnn",
+    starter_recipe="speech-dnn",
+    starter_hyperparameters={"epochs": 12},
     columns={
         "audio": "a wav, flac, mp3 or ogg recording",
         "command": "the word or the intent that is spoken",
