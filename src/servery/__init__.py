@@ -33,12 +33,14 @@ _FACE = {
     "cross_validate": "servery.pipeline.reevaluate",
     "deploy": "servery.pipeline.deploy",
     "diagnose": "servery.pipeline.diagnosis",
+    "draw_designs": "servery.evaluation.designs",
     "evaluate": "servery.pipeline.reevaluate",
     "explain": "servery.pipeline.ask",
     "explanation_lines": "servery.pipeline.ask",
     "export_graph": "servery.pipeline.graph.face",
     "is_serving": "servery.pipeline.ask",
     "load": "servery.pipeline.local",
+    "make_designer": "servery.pipeline.design",
     "missing_starters": "servery.pipeline.starters",
     "predict_file": "servery.pipeline.batch",
     "predict_to_file": "servery.pipeline.batch",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from servery.client import Client as Client
     from servery.console.server import child_environment as child_environment
     from servery.console.server import serve as serve
+    from servery.evaluation.designs import draw_designs as draw_designs
     from servery.fields._field import Field as Field
     from servery.fields._field import all_fields as all_fields
     from servery.gateway.access import checked_limits as checked_limits
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from servery.pipeline.coco import coco_results as coco_results
     from servery.pipeline.coco import write_coco_results as write_coco_results
     from servery.pipeline.deploy import deploy as deploy
+    from servery.pipeline.design import make_designer as make_designer
     from servery.pipeline.diagnosis import diagnose as diagnose
     from servery.pipeline.graph.face import build_graph as build_graph
     from servery.pipeline.graph.face import export_graph as export_graph

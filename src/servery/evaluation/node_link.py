@@ -16,7 +16,7 @@ STEPS = 300
 LETTER = 6.6
 """Width of a Latin letter of the labels, in pixels; others are about twice as wide."""
 MOST_CHARACTERS = 26
-_ALONE = "--ink:#1d2733;--soft:#5c6b7a;--line:#c9d2da;--accent:#0b6bcb;--bad:#b3261e;--card:#ffffff"
+ALONE = "--ink:#1d2733;--soft:#5c6b7a;--line:#c9d2da;--accent:#0b6bcb;--bad:#b3261e;--card:#ffffff"
 """The colours of a picture that stands on no page of ours."""
 _STROKES = {
     "fact": 'stroke="var(--soft)" stroke-width="1.2"',
@@ -56,7 +56,7 @@ def draw_graph(links: Sequence[Link], name: str = "graph", is_alone: bool = Fals
     places = dict(zip(nodes, _laid_out(nodes, links).tolist(), strict=True))
     arrows = "".join(_arrow(link, places, name, number, links) for number, link in enumerate(links))
     dots = "".join(_dot(node, *places[node]) for node in nodes)
-    style = f' style="{_ALONE};background:var(--card)"' if is_alone else f' style="max-width: {WIDTH}px"'
+    style = f' style="{ALONE};background:var(--card)"' if is_alone else f' style="max-width: {WIDTH}px"'
     heads = "".join(
         f'<marker id="{name}-{kind}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         f'orient="auto-start-reverse" markerUnits="userSpaceOnUse">'

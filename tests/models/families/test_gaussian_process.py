@@ -47,7 +47,9 @@ def test_it_is_less_sure_far_from_what_it_has_seen(
 
 
 def test_a_torn_process_is_refused(tmp_path: Path) -> None:
-    process = conditioned(np.eye(3), np.zeros(3), Prior((Covariance(1.0, np.ones(3), "smooth"),), 0.1), 0.0, 1.0)
+    process = conditioned(
+        np.eye(3), np.zeros(3), Prior((Covariance(1.0, np.ones(3), "smooth"),), 0.1), 0.0, 1.0
+    )
     process.save(tmp_path)
     options = process.options()
     assert GaussianProcess.load(tmp_path, options, 1).run({"x": np.eye(3)}).shape == (3, 2)
