@@ -208,6 +208,7 @@ def furnish(home: Home) -> None:
     home.register("capitals", graphs.capitals(), "production")
     home.register("founders", graphs.founders(), "production")
     home.register("flags", load_room("drawn_models").flags(), "production")
+    home.register("shipwright", load_room("designers").shipwright(), "production")
     home.register("drill", drill(), "production")
     home.register("broken", drill("broken"))
     home.key("root", "admin")

@@ -19,6 +19,7 @@ from servery.data.columns import Column, Kind, Role
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
+from servery.tasks.design_generation import Bound, Brief
 from servery.tasks.form import Form, form_for
 
 FORMS = {form.name: form for form in instances("servery.tasks.forms", Form)}
@@ -60,6 +61,7 @@ COLUMNS = {
     "table": [TABLE, TABLE[:1]],
     "audio": [(column("call", Kind.AUDIO),)],
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
+    "brief": [(column("brief", Kind.BRIEF),)],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -78,6 +80,12 @@ VALUES = {
         marked,
         *[st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=5)] * 5,
         st.booleans(),
+    ),
+    Kind.BRIEF: st.builds(
+        Brief,
+        st.dictionaries(TEXTS, st.sampled_from(["min", "max"]), max_size=2),
+        st.dictionaries(TEXTS, st.builds(Bound, st.none() | st.floats(-9, 9), st.none()), max_size=2),
+        st.dictionaries(TEXTS, TEXTS | st.floats(-9, 9), max_size=2),
     ),
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
@@ -110,7 +118,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text"}
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text", "brief"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from servery.tasks.forms._inputs import as_list
 from servery.tasks.part import Part
 
 EXAMPLE = '{"objectives": {"mass_kg": "min"}, "limits": {"stiffness": {"min": 100}}, "fixed": {}}'
+LARGEST = 1e300
+MOST_NAMED, MOST_NAME = 1000, 1000
 
 
 class BriefForm(Form):
@@ -58,13 +60,36 @@ class BriefForm(Form):
 
     def json_schema(self, columns: Sequence[Column], limits: Bounds) -> dict[str, Any]:
         """Return the schema of one brief."""
-        _, found = msgspec.json.schema_components([Brief], ref_template="{name}")
-        bound, brief = dict(found["Bound"]), dict(found["Brief"])
-        brief["properties"] = {
-            **brief["properties"],
-            "limits": {"type": "object", "additionalProperties": bound, "default": {}},
+        number = {"type": ["number", "null"], "minimum": -LARGEST, "maximum": LARGEST}
+        bound = {
+            "type": "object",
+            "properties": {"min": number, "max": number},
+            "additionalProperties": False,
         }
-        return brief
+        aim = {"type": "string", "enum": ["min", "max"], "maxLength": 3}
+        value = {
+            "type": ["number", "string"],
+            "minimum": -LARGEST,
+            "maximum": LARGEST,
+            "maxLength": MOST_NAME,
+        }
+        return {
+            "type": "object",
+            "properties": {"objectives": _named(aim), "limits": _named(bound), "fixed": _named(value)},
+            "required": ["objectives"],
+            "additionalProperties": False,
+        }
+
+
+def _named(schema: dict[str, Any]) -> dict[str, Any]:
+    names = {"maxLength": MOST_NAME}
+    return {
+        "type": "object",
+        "properties": {},
+        "additionalProperties": schema,
+        "propertyNames": names,
+        "maxProperties": MOST_NAMED,
+    }
 
 
 def _brief(value: Any, pointer: str) -> Brief:
