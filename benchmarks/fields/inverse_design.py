@@ -1,7 +1,7 @@
 """How many proposed buildings keep their limits by a second model that never saw what the first one learned from.
 
-Run: `SERVERY_DATA=... python benchmarks/fields/inverse_design.py`. The training part of building-energy is cut in two at
-random, and Gaussian processes learn heating and cooling from each half. The designer of the first half is asked for ten
+Run: `SERVERY_DATA=... python benchmarks/fields/inverse_design.py`. The training part of building-energy is cut in two
+at random, and Gaussian processes learn heating and cooling from each half. The designer of the first half is asked for ten
 designs under each of twelve pairs of limits; the models of the other half judge them. The test part is not touched.
 """
 
