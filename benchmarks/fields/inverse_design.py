@@ -1,8 +1,8 @@
 """How many proposed buildings keep their limits by a second model that never saw what the first one learned from.
 
 Run: `SERVERY_DATA=... python benchmarks/fields/inverse_design.py`. The training part of building-energy is cut in two
-at random, and Gaussian processes learn heating and cooling from each half. The designer of the first half is asked for ten
-designs under each of twelve pairs of limits; the models of the other half judge them. The test part is not touched.
+at random, and Gaussian processes learn heating and cooling from each half. The designer of the first half is asked for
+ten designs under each of twelve pairs of limits; the models of the other half judge them. The test part stays closed.
 """
 
 from __future__ import annotations
