@@ -9,6 +9,7 @@ import numpy as np
 from servery.data.columns import Column, Kind, Role
 from servery.models.notices import unfamiliar
 from servery.models.recipe import find_recipe
+from servery.models.signature import Signature
 
 RECIPE = find_recipe("linear", "table", "regression")
 
@@ -23,13 +24,21 @@ def test_a_model_remembers_what_its_numbers_were_like(
     assert (column.low, column.high) == (values.min(), values.max())
     assert Column.from_dict(column.to_dict()) == column
     near, far = ({column.name: column.high + share * (column.high - column.low)} for share in (0.05, 0.2))
-    assert unfamiliar([near], signature.inputs) == {}
-    assert unfamiliar([near, far], signature.inputs).keys() == {"outside_range"}
+    usual = {
+        c.name: float(np.mean(np.asarray(rows[c.name], float)))
+        for c in signature.inputs
+        if c.kind is Kind.NUMBER
+    }
+    near, far = usual | near, usual | far
+    assert unfamiliar([near], signature) == {}
+    assert unfamiliar([near, far], signature).keys() == {"outside_range"}
 
 
 def test_a_category_never_seen_is_named_and_a_missing_value_is_not() -> None:
     material = Column("material", Kind.CATEGORY, Role.INPUT, categories=("oak", "steel"))
-    told = unfamiliar([{"material": "glass"}, {"material": "oak"}, {"material": None}], [material])
+    told = unfamiliar(
+        [{"material": "glass"}, {"material": "oak"}, {"material": None}], Signature("x", "", (material,))
+    )
     assert told.keys() == {"unseen_category"}
     assert "'material' is 'glass'" in told["unseen_category"]
     assert "oak" not in told["unseen_category"]
@@ -38,6 +47,6 @@ def test_a_category_never_seen_is_named_and_a_missing_value_is_not() -> None:
 def test_of_many_odd_values_some_are_named() -> None:
     length = Column("length_m", Kind.NUMBER, Role.INPUT)
     length = replace(length, low=0.0, high=1.0)
-    told = unfamiliar([{"length_m": float(value)} for value in range(10, 30)], [length])
+    told = unfamiliar([{"length_m": float(value)} for value in range(10, 30)], Signature("x", "", (length,)))
     assert told["outside_range"].count("learned from 0 to 1") == 5
     assert "and 15 more" in told["outside_range"]

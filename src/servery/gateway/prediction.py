@@ -54,9 +54,7 @@ class Predicted:
     def warnings(self) -> list[Notice]:
         """What to know about the answers."""
         signature, lineage = self.replica.predictor.signature, self.replica.version.lineage
-        told = notices_of(
-            self.replica.task, self.answered.answers, self.asked.examples, signature.inputs, lineage
-        )
+        told = notices_of(self.replica.task, self.answered.answers, self.asked.examples, signature, lineage)
         return [Notice(code, message) for code, message in told.items()]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from servery.data.columns import Column, Kind
 from servery.errors import InputError
+from servery.models.envelope import Envelope
 from servery.tasks.design_generation import Bound, Brief
 
 Value = float | str
@@ -26,13 +27,14 @@ class Dimension:
 
 @dataclass(frozen=True)
 class DesignSpace:
-    """Dimensions that may be chosen, and those that are fixed."""
+    """Dimensions that may be chosen, those that are fixed, and which numbers go together."""
 
     free: tuple[Dimension, ...]
     fixed: Mapping[str, Value]
+    envelope: Envelope | None = None
 
     @classmethod
-    def of(cls, columns: Sequence[Column], brief: Brief) -> DesignSpace:
+    def of(cls, columns: Sequence[Column], brief: Brief, envelope: Envelope | None = None) -> DesignSpace:
         """Return what a brief leaves of the dimensions that models learned from.
 
         Raises:
@@ -44,7 +46,20 @@ class DesignSpace:
                 fixed[column.name] = _fixed(column, brief.fixed[column.name])
             else:
                 free.append(_free(column, brief.limits.get(column.name, OPEN)))
-        return cls(tuple(free), fixed)
+        return cls(tuple(free), fixed, envelope)
+
+    def design(self, chosen: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the design nearest to these choices whose numbers go together, within the bounds."""
+        design = {**self.fixed, **chosen}
+        if self.envelope is None:
+            return design
+        numbers = {name: float(design[name]) for name in self.envelope.names}
+        numbers = self.envelope.drawn_in(numbers, self.fixed)
+        bounds = {d.name: (d.low, d.high) for d in self.free if not d.choices}
+        for name, (low, high) in bounds.items():
+            if name in numbers:
+                design[name] = min(max(numbers[name], low), high)
+        return design
 
 
 def dimensions_of(signatures: Sequence[Sequence[Column]]) -> tuple[Column, ...]:
@@ -153,4 +168,4 @@ def random_design(space: DesignSpace, chance: Any) -> dict[str, Value]:
         d.name: str(chance.choice(d.choices)) if d.choices else float(chance.uniform(d.low, d.high))
         for d in space.free
     }
-    return {**space.fixed, **drawn}
+    return space.design(drawn)

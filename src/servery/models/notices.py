@@ -10,6 +10,8 @@ import numpy as np
 
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
+from servery.models.envelope import Envelope
+from servery.models.signature import Signature
 from servery.tasks.task import Answer, Task
 
 ROOM = 0.1
@@ -21,7 +23,7 @@ def notices_of(
     task: Task,
     answers: Sequence[Answer],
     examples: Sequence[Mapping[str, Any]],
-    inputs: Sequence[Column],
+    signature: Signature,
     lineage: Mapping[str, Any],
 ) -> dict[str, str]:
     """Return what to know: of the answers, of inputs unlike those learned from, of the model.
@@ -30,10 +32,10 @@ def notices_of(
         task: Made the answers.
         answers: One an example.
         examples: What was asked.
-        inputs: The model's columns.
+        signature: What the model takes, and what its inputs were like.
         lineage: What is known of the version.
     """
-    told = dict(task.notices(answers)) | unfamiliar(examples, inputs)
+    told = dict(task.notices(answers)) | unfamiliar(examples, signature)
     if lineage.get("is_sample"):
         told["sample_data"] = "This model learned from generated sample data; do not rely on it."
     if lineage.get("notice"):
@@ -48,19 +50,19 @@ def with_bounds(columns: Sequence[Column], dataset: Dataset) -> tuple[Column, ..
     )
 
 
-def unfamiliar(examples: Sequence[Mapping[str, Any]], inputs: Sequence[Column]) -> dict[str, str]:
-    """Return which numbers lie far outside those learned from, and which categories were not among them.
+def unfamiliar(examples: Sequence[Mapping[str, Any]], signature: Signature) -> dict[str, str]:
+    """Return which numbers lie far outside those learned from, alone or together, and which categories were unseen.
 
     Example:
         >>> from servery.data.columns import Role
         >>> column = Column("length_m", Kind.NUMBER, Role.INPUT, low=0.5, high=2.0)
-        >>> unfamiliar([{"length_m": 9.0}], [column])["outside_range"]
+        >>> unfamiliar([{"length_m": 9.0}], Signature("regression", "", (column,)))["outside_range"]
         "The model learned from other values: 'length_m' is 9, learned from 0.5 to 2. It may be far off."
-        >>> unfamiliar([{"length_m": 2.1}], [column])
+        >>> unfamiliar([{"length_m": 2.1}], Signature("regression", "", (column,)))
         {}
     """
     far, unseen = [], []
-    for column in inputs:
+    for column in signature.inputs:
         if column.low is not None and column.high is not None:
             room = ROOM * (column.high - column.low)
             for value in _values(examples, column):
@@ -74,9 +76,17 @@ def unfamiliar(examples: Sequence[Mapping[str, Any]], inputs: Sequence[Column]) 
     told = {}
     if far:
         told["outside_range"] = f"The model learned from other values: {_named(far)}. It may be far off."
+    elif signature.envelope and _is_odd(examples, signature.envelope):
+        told["unusual_combination"] = (
+            "Each number is like those the model learned from, but not all of them together. It may be far off."
+        )
     if unseen:
         told["unseen_category"] = f"The model never saw this: {_named(unseen)}. It is read as missing."
     return told
+
+
+def _is_odd(examples: Sequence[Mapping[str, Any]], envelope: Envelope) -> bool:
+    return bool((envelope.distances(examples) > (1.0 + ROOM) * envelope.farthest).any())
 
 
 def _values(examples: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from servery.data.columns import Column, Kind
+from servery.models.envelope import Envelope
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Signature:
         target: Name of the column it learned.
         limits: Bounds of one request.
         example: One request's input as plain JSON types.
+        envelope: Which numbers occurred together in training; None where nobody looked.
     """
 
     task: str
@@ -43,6 +45,7 @@ class Signature:
     target: str = ""
     limits: Limits = dataclasses.field(default_factory=Limits)
     example: Any = None
+    envelope: Envelope | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -59,6 +62,7 @@ class Signature:
             "target": self.target,
             "limits": dataclasses.asdict(self.limits),
             "example": self.example,
+            **({"envelope": self.envelope.to_dict()} if self.envelope else {}),
         }
 
     @classmethod
@@ -72,4 +76,5 @@ class Signature:
             target=value["target"],
             limits=Limits(**value["limits"]),
             example=value["example"],
+            envelope=Envelope.from_dict(value["envelope"]) if "envelope" in value else None,
         )

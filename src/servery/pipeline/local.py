@@ -51,7 +51,7 @@ class Model:
             raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
         answers = self.predictor.answers(examples, asked)
         signature, task = self.predictor.signature, self.predictor.task
-        told = notices_of(task, answers, examples, signature.inputs, self.lineage)
+        told = notices_of(task, answers, examples, signature, self.lineage)
         return Prediction(
             outputs=msgspec.to_builtins(answers),
             model=self.reference,

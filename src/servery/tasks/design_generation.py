@@ -60,9 +60,10 @@ class Candidate(msgspec.Struct, frozen=True):
     Attributes:
         design: Dimension to value.
         predicted: Quantity to what the models say of it.
-        is_feasible: Whether the whole interval of every limited quantity keeps its limits.
+        is_feasible: Whether the whole interval of every limited quantity keeps its limits, in a known region.
         is_on_front: Whether no other design that was looked at is as good in every objective and better in one.
-        exceeds: Quantity to by how much its interval passes its limit; empty of a feasible design.
+        exceeds: Quantity to by how much its interval passes its limit, and "unknown_combination" to how much farther
+            the numbers together lie than any learned from, as a share; empty of a feasible design.
     """
 
     design: dict[str, float | str]

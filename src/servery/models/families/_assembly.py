@@ -8,6 +8,7 @@ from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.models.encoder import Encoder
+from servery.models.envelope import Envelope
 from servery.models.notices import with_bounds
 from servery.models.predictor import Predictor
 from servery.models.recipe import Work
@@ -58,5 +59,6 @@ def assemble(
         inputs=with_bounds(columns, work.train),
         labels=labels,
         target=work.train.target.name,
+        envelope=Envelope.fit(columns, work.train),
     )
     return Predictor(signature, encoder, runtime, Calibration(), recipe, reason)

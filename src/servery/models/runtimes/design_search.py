@@ -30,6 +30,10 @@ from servery.tasks.design_generation import (
 ASKED_AT_ONCE = 10
 """Designs proposed before the models are asked: a batch costs them little more than one."""
 OPEN = Bound()
+ROOM = 0.02
+"""A design so much farther out than any row learned from is still one like them."""
+UNKNOWN_COMBINATION = "unknown_combination"
+"""Stands among what a design exceeds: each number may be usual, all of them together are not."""
 Design = dict[str, Value]
 
 
@@ -37,7 +41,8 @@ class DesignSearch(Runtime):
     """Multi-objective search under constraints by tree-structured Parzen estimators, beside as many random designs.
 
     Sources: Ozaki et al. (2020), Multiobjective tree-structured Parzen estimator; the library optuna. A quantity keeps
-    a limit only with its whole conformal interval, so that a guess is not mistaken for a promise.
+    a limit only with its whole conformal interval, so that a guess is not mistaken for a promise; and designs keep the
+    relations between their numbers that the rows learned from keep, where no model can be believed elsewhere.
 
     Args:
         surrogates: Quantity to the regression model that predicts it.
@@ -47,7 +52,10 @@ class DesignSearch(Runtime):
 
     def __init__(self, surrogates: Mapping[str, Predictor]) -> None:
         self.surrogates = dict(surrogates)
-        self.dimensions = dimensions_of([model.signature.inputs for model in surrogates.values()])
+        signatures = [model.signature for model in surrogates.values()]
+        self.dimensions = dimensions_of([signature.inputs for signature in signatures])
+        envelopes = [signature.envelope for signature in signatures if signature.envelope]
+        self.envelope = max(envelopes, key=lambda envelope: len(envelope.names), default=None)
 
     def run(self, batch: Batch) -> np.ndarray:
         """Return the proposals for each brief, objects, (rows,)."""
@@ -59,7 +67,7 @@ class DesignSearch(Runtime):
         return found
 
     def _answer(self, brief: Brief, count: int, evaluations: int, seed: int) -> DesignAnswer:
-        space = DesignSpace.of(self.dimensions, brief)
+        space = DesignSpace.of(self.dimensions, brief, self.envelope)
         chance = np.random.default_rng(seed)
         by_chance = self.looked_at([random_design(space, chance) for _ in range(evaluations)], brief)
         searched = _searched(space, brief, evaluations, seed, lambda designs: self.looked_at(designs, brief))
@@ -77,7 +85,10 @@ class DesignSearch(Runtime):
             for row, answer in zip(predicted, model.answers(designs), strict=True):
                 said: Any = answer
                 row[quantity] = Predicted(said.value, said.low, said.high)
-        return Looked(tuple(designs), tuple(predicted), brief)
+        beyond = np.zeros(len(designs))
+        if self.envelope is not None:
+            beyond = np.maximum(self.envelope.distances(designs) / self.envelope.farthest - 1.0 - ROOM, 0.0)
+        return Looked(tuple(designs), tuple(predicted), tuple(beyond.tolist()), brief)
 
     def save(self, folder: Path) -> None:
         """Write each model into a folder of its own."""
@@ -114,6 +125,7 @@ class Looked:
 
     designs: tuple[Design, ...]
     predicted: tuple[Mapping[str, Predicted], ...]
+    beyond: tuple[float, ...]
     brief: Brief
 
     @cached_property
@@ -167,7 +179,7 @@ def _searched(
 ) -> Looked:
     """Propose designs, some at a time, and learn from what the models say of them."""
     optuna = _library()
-    limited = [quantity for quantity in brief.limits if quantity not in {d.name for d in space.free}]
+    limited = [*brief.limits, UNKNOWN_COMBINATION]
 
     def constraints(trial: Any) -> Sequence[float]:
         return tuple(trial.user_attrs["excess"].get(quantity, 0.0) for quantity in limited)
@@ -181,6 +193,7 @@ def _searched(
         study = optuna.create_study(directions=["minimize"] * len(brief.objectives), sampler=sampler)
         designs: list[Design] = []
         predicted: list[Mapping[str, Predicted]] = []
+        beyond: list[float] = []
         while len(designs) < evaluations:
             trials = [study.ask() for _ in range(min(ASKED_AT_ONCE, evaluations - len(designs)))]
             asked = [
@@ -192,7 +205,8 @@ def _searched(
                 study.tell(trial, losses)
             designs += seen.designs
             predicted += seen.predicted
-    return Looked(tuple(designs), tuple(predicted), brief)
+            beyond += seen.beyond
+    return Looked(tuple(designs), tuple(predicted), tuple(beyond), brief)
 
 
 def _suggested(trial: Any, dimension: Dimension) -> Value:
