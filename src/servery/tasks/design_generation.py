@@ -63,7 +63,7 @@ class Candidate(msgspec.Struct, frozen=True):
         is_feasible: Whether the whole interval of every limited quantity keeps its limits, in a known region.
         is_on_front: Whether no other design that was looked at is as good in every objective and better in one.
         exceeds: Quantity to by how much its interval passes its limit, and "unknown_combination" to how much farther
-            the numbers together lie than any learned from, as a share; empty of a feasible design.
+            from what the models know it is than they allow, as a share; empty of a feasible design.
     """
 
     design: dict[str, float | str]

@@ -80,8 +80,13 @@ class Regression(LearnableTask):
         Source: Lei et al. (2018), Distribution-free predictive inference for regression, section 5.2 (locally
         weighted split conformal).
         """
-        distances = np.abs(targets - outputs[:, 0]) / spreads(outputs)
-        return Calibration(fitted_on=len(targets), margins=conformal_margins(distances))
+        unsure = spreads(outputs)
+        distances = np.abs(targets - outputs[:, 0]) / unsure
+        return Calibration(
+            fitted_on=len(targets),
+            margins=conformal_margins(distances),
+            usual_spread=float(np.median(unsure)) if len(unsure) else 0.0,
+        )
 
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return errors in the target's unit, and whether the intervals hold what they promise."""

@@ -28,6 +28,7 @@ class Calibration:
         outside: Place of the label which says that none of the others fits; -1 without one.
         margins: How far from an answer the truth lies, one for each of `metrics.intervals.COVERAGES`; in the task's
             own measure of distance.
+        usual_spread: Of a model that says how unsure it is of each row: the median of that; 0 when not fitted.
     """
 
     temperature: float = 1.0
@@ -36,6 +37,7 @@ class Calibration:
     least_confidence: float = 0.0
     outside: int = -1
     margins: tuple[float, ...] = ()
+    usual_spread: float = 0.0
 
 
 @dataclass(frozen=True)

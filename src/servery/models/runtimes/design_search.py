@@ -26,12 +26,15 @@ from servery.tasks.design_generation import (
     DesignAnswer,
     Predicted,
 )
+from servery.tasks.regression import spreads
 
 ASKED_AT_ONCE = 10
 """Designs proposed before the models are asked: a batch costs them little more than one."""
 OPEN = Bound()
 ROOM = 0.02
 """A design so much farther out than any row learned from is still one like them."""
+MOST_SPREADS = 4.0
+"""A model so many times less sure of a design than of usual rows does not know it."""
 UNKNOWN_COMBINATION = "unknown_combination"
 """Stands among what a design exceeds: each number may be usual, all of them together are not."""
 Design = dict[str, Value]
@@ -81,13 +84,17 @@ class DesignSearch(Runtime):
     def looked_at(self, designs: Sequence[Design], brief: Brief) -> Looked:
         """Return what the models say of designs, and how that fits a brief."""
         predicted: list[dict[str, Predicted]] = [{} for _ in designs]
-        for quantity, model in self.surrogates.items():
-            for row, answer in zip(predicted, model.answers(designs), strict=True):
-                said: Any = answer
-                row[quantity] = Predicted(said.value, said.low, said.high)
         beyond = np.zeros(len(designs))
         if self.envelope is not None:
             beyond = np.maximum(self.envelope.distances(designs) / self.envelope.farthest - 1.0 - ROOM, 0.0)
+        for quantity, model in self.surrogates.items():
+            outputs = model.outputs(designs)
+            for row, answer in zip(predicted, model.decode(outputs), strict=True):
+                said: Any = answer
+                row[quantity] = Predicted(said.value, said.low, said.high)
+            usual = model.calibration.usual_spread
+            if usual > 0:
+                beyond = np.maximum(beyond, spreads(outputs) / (MOST_SPREADS * usual) - 1.0)
         return Looked(tuple(designs), tuple(predicted), tuple(beyond.tolist()), brief)
 
     def save(self, folder: Path) -> None:
@@ -137,15 +144,12 @@ class Looked:
 
     @cached_property
     def excesses(self) -> list[dict[str, float]]:
-        """Of each design: quantity to by how much its interval passes its limit."""
-        return [
-            {
-                q: over
-                for q, said in row.items()
-                if (over := _excess(said, self.brief.limits.get(q, OPEN))) > 0
-            }
-            for row in self.predicted
-        ]
+        """Of each design: quantity to by how much its interval passes its limit; and how far it is from all known."""
+        found = []
+        for row, beyond in zip(self.predicted, self.beyond, strict=True):
+            over = {q: _excess(said, self.brief.limits.get(q, OPEN)) for q, said in row.items()}
+            found.append({name: by for name, by in {**over, UNKNOWN_COMBINATION: beyond}.items() if by > 0})
+        return found
 
     @cached_property
     def is_feasible(self) -> np.ndarray:
