@@ -10,9 +10,12 @@ from servery.data.building import build_dataset
 from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
-from servery.models.envelope import Envelope
+from servery.errors import InputError
+from servery.models.design_space import DesignSpace, random_design
+from servery.models.envelope import Envelope, Group
 from servery.models.notices import unfamiliar
 from servery.models.signature import Signature
+from servery.tasks.design_generation import Bound, Brief
 
 COLUMNS = tuple(Column(name, Kind.NUMBER, Role.INPUT) for name in ("width", "height", "area"))
 
@@ -69,3 +72,28 @@ def test_one_number_or_few_rows_have_no_envelope() -> None:
     assert Envelope.fit(COLUMNS, rooms(10)) is None
     words = tuple(replace(column, kind=Kind.CATEGORY) for column in COLUMNS)
     assert Envelope.fit(words, rooms()) is None
+
+
+def test_few_combinations_are_remembered_as_such() -> None:
+    chance = np.random.default_rng(1)
+    shapes = np.array([(1.0, 10.0), (2.0, 9.0), (3.0, 5.0)])[chance.integers(0, 3, 120)]
+    columns = {"floors": shapes[:, 0], "roof": shapes[:, 1], "depth": chance.uniform(0, 1, 120)}
+    raw = RawTable(
+        {name: object_array(values.tolist()) for name, values in {**columns, "y": columns["depth"]}.items()},
+        np.arange(1, 121, dtype=np.int64),
+    )
+    kinds = dict.fromkeys([*columns, "y"], "number")
+    inputs = tuple(Column(name, Kind.NUMBER, Role.INPUT) for name in columns)
+    found = Envelope.fit(inputs, build_dataset(raw, "houses", target="y", kinds=kinds))
+    assert found is not None
+    assert found.groups == (Group(("floors", "roof"), ((1.0, 10.0), (2.0, 9.0), (3.0, 5.0))),)
+    assert Envelope.from_dict(json.loads(json.dumps(found.to_dict()))).groups == found.groups
+    space = DesignSpace.of(bounded(inputs), Brief({"y": "min"}, {"roof": Bound(max=9.0)}), found)
+    designs = [random_design(space, chance) for _ in range(50)]
+    assert {(design["floors"], design["roof"]) for design in designs} == {(2.0, 9.0), (3.0, 5.0)}
+    with pytest.raises(InputError, match=r"They know: 1, 10; 2, 9; 3, 5"):
+        DesignSpace.of(bounded(inputs), Brief({"y": "min"}, {}, {"roof": 7.0}), found)
+
+
+def bounded(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    return tuple(replace(column, low=0.0, high=10.0) for column in columns)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from servery.data.columns import Column, Kind
 from servery.errors import InputError
-from servery.models.envelope import Envelope
+from servery.models.envelope import Envelope, Group
 from servery.tasks.design_generation import Bound, Brief
 
 Value = float | str
@@ -32,6 +33,7 @@ class DesignSpace:
     free: tuple[Dimension, ...]
     fixed: Mapping[str, Value]
     envelope: Envelope | None = None
+    groups: Mapping[str, Group] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, columns: Sequence[Column], brief: Brief, envelope: Envelope | None = None) -> DesignSpace:
@@ -40,25 +42,34 @@ class DesignSpace:
         Raises:
             InputError: A fixed value or a bound leaves a dimension nothing that the models know.
         """
+        groups = {" + ".join(group.names): group for group in envelope.groups} if envelope else {}
+        grouped = {name for group in groups.values() for name in group.names}
         free, fixed = [], {}
         for column in columns:
             if column.name in brief.fixed:
                 fixed[column.name] = _fixed(column, brief.fixed[column.name])
-            else:
+            elif column.name not in grouped:
                 free.append(_free(column, brief.limits.get(column.name, OPEN)))
-        return cls(tuple(free), fixed, envelope)
+        kept = {name: _within(group, brief) for name, group in groups.items()}
+        free += [
+            Dimension(name, choices=tuple(map(str, range(len(group.rows))))) for name, group in kept.items()
+        ]
+        return cls(tuple(free), fixed, envelope, kept)
 
     def design(self, chosen: Mapping[str, Value]) -> dict[str, Value]:
         """Return the design nearest to these choices whose numbers go together, within the bounds."""
-        design = {**self.fixed, **chosen}
+        design = {name: value for name, value in chosen.items() if name not in self.groups}
+        for name, group in self.groups.items():
+            design |= zip(group.names, group.rows[int(chosen[name])], strict=True)
+        design |= self.fixed
         if self.envelope is None:
             return design
-        numbers = {name: float(design[name]) for name in self.envelope.names}
-        numbers = self.envelope.drawn_in(numbers, self.fixed)
         bounds = {d.name: (d.low, d.high) for d in self.free if not d.choices}
-        for name, (low, high) in bounds.items():
-            if name in numbers:
-                design[name] = min(max(numbers[name], low), high)
+        numbers = {name: float(design[name]) for name in self.envelope.names}
+        given = [name for name in numbers if name not in bounds]
+        for name, value in self.envelope.drawn_in(numbers, given).items():
+            if name in bounds:
+                design[name] = min(max(value, bounds[name][0]), bounds[name][1])
         return design
 
 
@@ -83,6 +94,31 @@ def dimensions_of(signatures: Sequence[Sequence[Column]]) -> tuple[Column, ...]:
             )
         found[column.name] = _shared(known, column)
     return tuple(found.values())
+
+
+def _within(group: Group, brief: Brief) -> Group:
+    """Return the combinations that a brief allows.
+
+    Raises:
+        InputError: There is none.
+    """
+    rows = [
+        row for row in group.rows if all(_fits(n, v, brief) for n, v in zip(group.names, row, strict=True))
+    ]
+    if not rows:
+        known = "; ".join(", ".join(f"{value:g}" for value in row) for row in group.rows[:10])
+        names = ", ".join(group.names)
+        raise InputError(
+            f"The limits leave no combination of {names} that the models know. They know: {known}.",
+            param="/limits",
+        )
+    return Group(group.names, tuple(rows))
+
+
+def _fits(name: str, value: float, brief: Brief) -> bool:
+    bound, fixed = brief.limits.get(name, OPEN), brief.fixed.get(name)
+    is_within = (bound.min is None or value >= bound.min) and (bound.max is None or value <= bound.max)
+    return is_within and (fixed is None or value == fixed)
 
 
 def _shared(one: Column, other: Column) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,26 @@ NARROW = 0.05
 """Of the variance along an axis of the ellipsoid: from here on the columns keep a relation, and rows lie near it."""
 
 
+RELATED = 0.6
+"""Columns whose correlation is at least so strong are looked at together."""
+MOST_COMBINATIONS = 64
+ROWS_A_COMBINATION = 4
+"""On average: fewer would tell of single rows."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns of which only few combinations of values occurred.
+
+    Attributes:
+        names: Of the columns.
+        rows: Their values, one tuple a combination.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True)
 class Envelope:
     """Means and covariance of number columns, and how far from the means the farthest learned row lies.
@@ -31,6 +51,7 @@ class Envelope:
         deviations: (columns,).
         correlations: Of the columns, (columns, columns).
         farthest: Distance of the farthest row that was learned from.
+        groups: Related columns with few combinations of values.
     """
 
     names: tuple[str, ...]
@@ -38,6 +59,7 @@ class Envelope:
     deviations: np.ndarray
     correlations: np.ndarray
     farthest: float
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def fit(cls, columns: Sequence[Column], dataset: Dataset) -> Envelope | None:
@@ -54,7 +76,8 @@ class Envelope:
         scaled = (values - values.mean(axis=0)) / deviations
         correlations = scaled.T @ scaled / len(scaled)
         found = cls(names, values.mean(axis=0), deviations, correlations, 0.0)
-        return cls(names, found.means, deviations, correlations, float(found._distances(scaled).max()))
+        farthest = float(found._distances(scaled).max())
+        return replace(found, farthest=farthest, groups=_groups(names, values, correlations))
 
     def distances(self, examples: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Return how far rows lie from the means, (rows,); a missing number stands at its mean."""
@@ -105,6 +128,7 @@ class Envelope:
             "deviations": self.deviations.tolist(),
             "correlations": self.correlations.tolist(),
             "farthest": self.farthest,
+            "groups": [{"names": list(g.names), "rows": [list(row) for row in g.rows]} for g in self.groups],
         }
 
     @classmethod
@@ -121,7 +145,28 @@ class Envelope:
         correlations = np.array(value["correlations"], np.float64).reshape(len(names), len(names))
         if not all(np.isfinite(array).all() for array in (means, deviations, correlations)):
             raise ValueError("an envelope that is not finite")
-        return cls(names, means, deviations, correlations, float(value["farthest"]))
+        groups = tuple(
+            Group(tuple(map(str, group["names"])), tuple(tuple(map(float, row)) for row in group["rows"]))
+            for group in value.get("groups", ())
+        )
+        return cls(names, means, deviations, correlations, float(value["farthest"]), groups)
+
+
+def _groups(names: Sequence[str], values: np.ndarray, correlations: np.ndarray) -> tuple[Group, ...]:
+    """Return related columns, and columns alone, that have few combinations of values."""
+    left, found = set(range(len(names))), []
+    while left:
+        together, border = set(), {min(left)}
+        while border:
+            together |= border
+            border = {j for i in border for j in left if abs(correlations[i, j]) >= RELATED} - together
+        left -= together
+        members = sorted(together)
+        rows = np.unique(values[:, members], axis=0)
+        if len(rows) <= min(MOST_COMBINATIONS, len(values) // ROWS_A_COMBINATION):
+            combinations = tuple(tuple(row) for row in rows.tolist())
+            found.append(Group(tuple(names[member] for member in members), combinations))
+    return tuple(found)
 
 
 def _number(value: Any) -> float:

@@ -83,7 +83,7 @@ def designer_of(surrogates: dict[str, Predictor]) -> Predictor:
     """
     runtime = DesignSearch(surrogates)
     quantities = list(surrogates)
-    encoder = Briefs(runtime.dimensions, quantities)
+    encoder = Briefs(runtime.dimensions, quantities, runtime.envelope)
     signature = Signature(
         task=DESIGN_GENERATION.name,
         field=FIELD,

@@ -12,6 +12,7 @@ from servery.data.columns import Column
 from servery.errors import ArtifactError, InputError
 from servery.models.design_space import DesignSpace, checked
 from servery.models.encoder import Batch, Encoder
+from servery.models.envelope import Envelope
 from servery.tasks.design_generation import (
     BRIEF,
     DEFAULT_COUNT,
@@ -26,13 +27,17 @@ class Briefs(Encoder):
     Args:
         dimensions: What a design consists of.
         quantities: What is predicted of it.
+        envelope: Which numbers of it go together.
     """
 
     name = "briefs"
 
-    def __init__(self, dimensions: Sequence[Column], quantities: Sequence[str]) -> None:
+    def __init__(
+        self, dimensions: Sequence[Column], quantities: Sequence[str], envelope: Envelope | None = None
+    ) -> None:
         self.dimensions = tuple(dimensions)
         self.quantities = tuple(quantities)
+        self.envelope = envelope
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
         """Return `briefs`, objects, (rows,), and `count`, `evaluations` and `seed`, int64, (rows,).
@@ -45,7 +50,7 @@ class Briefs(Encoder):
             brief = example[BRIEF]
             if not isinstance(brief, Brief):
                 raise InputError(f"Expected a brief, got {type(brief).__name__}.", param=f"/{BRIEF}")
-            DesignSpace.of(self.dimensions, checked(brief, self.dimensions, self.quantities))
+            DesignSpace.of(self.dimensions, checked(brief, self.dimensions, self.quantities), self.envelope)
             briefs[place] = msgspec.json.encode(brief).decode()
         defaults = {"count": DEFAULT_COUNT, "evaluations": DEFAULT_EVALUATIONS, "seed": 0}
         asked = {
@@ -56,7 +61,11 @@ class Briefs(Encoder):
 
     def state(self) -> dict[str, Any]:
         """Return dimensions and quantities."""
-        return {"dimensions": [c.to_dict() for c in self.dimensions], "quantities": list(self.quantities)}
+        return {
+            "dimensions": [c.to_dict() for c in self.dimensions],
+            "quantities": list(self.quantities),
+            "envelope": self.envelope.to_dict() if self.envelope else None,
+        }
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> Briefs:

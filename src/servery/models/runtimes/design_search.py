@@ -200,9 +200,7 @@ def _searched(
         beyond: list[float] = []
         while len(designs) < evaluations:
             trials = [study.ask() for _ in range(min(ASKED_AT_ONCE, evaluations - len(designs)))]
-            asked = [
-                {**space.fixed, **{d.name: _suggested(trial, d) for d in space.free}} for trial in trials
-            ]
+            asked = [space.design({d.name: _suggested(trial, d) for d in space.free}) for trial in trials]
             seen = look(asked)
             for trial, losses, excess in zip(trials, seen.losses.tolist(), seen.excesses, strict=True):
                 trial.set_user_attr("excess", excess)
