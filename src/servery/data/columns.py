@@ -27,9 +27,13 @@ class Kind(StrEnum):
     """Things in a picture: a list of {"label", "xmin", "ymin", "xmax", "ymax"} in pixels."""
     MARKED_TEXT = "marked_text"
     """A text in which two pieces are marked: <e1>head</e1> and <e2>tail</e2>."""
+    SCENE = "scene"
+    """Where agents were at equal steps of time, as the JSON of `data.scenes`."""
+    TRACKS = "tracks"
+    """Where each agent of a scene goes: a list of lists of [x, y], null for an agent that is not followed."""
 
 
-STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 
