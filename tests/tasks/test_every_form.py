@@ -16,6 +16,7 @@ from PIL import Image
 
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
+from servery.data.scenes import scene_of
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
@@ -60,12 +61,19 @@ COLUMNS = {
     "table": [TABLE, TABLE[:1]],
     "audio": [(column("call", Kind.AUDIO),)],
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
+    "scene": [(column("scene", Kind.SCENE),)],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
 case = pytest.mark.parametrize(
     ("form", "columns"), CASES, ids=lambda v: v.name if isinstance(v, Form) else len(v)
 )
+
+def scene(step: float, tracks: list[list[float | None]]) -> str:
+    """A scene whose agents walk on a line; None is a step at which one was not seen."""
+    points = [[None if x is None else [x, -x] for x in [0.0, *track]] for track in tracks]
+    return str(scene_of({"step_seconds": step, "agents": [{"positions_m": track} for track in points]}))
+
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=50)
 VALUES = {
@@ -78,6 +86,11 @@ VALUES = {
         marked,
         *[st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=5)] * 5,
         st.booleans(),
+    ),
+    Kind.SCENE: st.builds(
+        scene,
+        st.floats(0.1, 5),
+        st.lists(st.lists(st.none() | st.floats(-20, 20), max_size=9), min_size=1, max_size=4),
     ),
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
@@ -110,7 +123,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text"}
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text", "scene"}
 
 
 @pytest.mark.parametrize(
@@ -214,6 +227,7 @@ def _some(kind: Kind) -> Any:
         Kind.IMAGE: picture(),
         Kind.MARKED_TEXT: "<e1>x</e1><e2>y</e2>",
         Kind.AUDIO: recording(),
+        Kind.SCENE: scene(0.4, [[1.0]]),
         Kind.NUMBER: 1.0,
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),

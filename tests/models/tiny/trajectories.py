@@ -1,0 +1,23 @@
+"""Tiny hyperparameters of the recipes that tell tracks."""
+
+from typing import Any
+
+NETWORK = {
+    "hidden_size": 24,
+    "batch_size": 8,
+    "patience": 50,
+    "learning_rate": 6e-3,
+    "average_decay": 0.0,
+    "dropout": 0.0,
+    "shaking": 0.0,
+}
+TINY: dict[str, dict[str, Any]] = {
+    "trajectory-prediction/constant-velocity": {"modes": 3},
+    "trajectory-prediction/lstm": NETWORK,
+    "trajectory-prediction/social-attention": {**NETWORK, "heads": 2, "modes": 3},
+}
+BY_HEART = {
+    "trajectory-prediction": ("skill", 0.6),
+    "trajectory-prediction/constant-velocity": ("skill", 0.0),
+}
+SHORTER = {name: {"shaking": 0.2} for name in TINY if name.count("constant") == 0}
