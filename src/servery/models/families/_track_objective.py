@@ -12,6 +12,8 @@ from servery.nn.network import Network
 from servery.tasks.task import Calibration, LearnableTask
 
 VALIDATION_BATCH = 64
+FINAL_WEIGHT = 0.2
+"""Of the last step beside the mean of all, metres: the last one is judged by itself too."""
 SHARED = 0.05
 """Of the modes' loss: what every mode learns, so that none is left where no track ever is."""
 CHANCE_WEIGHT = 0.1
@@ -43,7 +45,7 @@ class TrackObjective:
         # Slightly rounded at the tip, where the root has no slope.
         apart = ((tracks - futures).pow(2).sum(dim=4) + 1e-6).sqrt()
         means, finals = apart.mean(dim=3), apart[..., -1]  # (rows, agents, 1 + modes)
-        losses = means[..., 0]
+        losses = means[..., 0] + FINAL_WEIGHT * finals[..., 0]
         if outputs.shape[2] > 1:
             far = means[..., 1:] + finals[..., 1:] / 2
             nearest, winner = far.min(dim=2)
