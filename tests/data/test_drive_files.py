@@ -14,7 +14,9 @@ from servery.errors import DataError, EmptyDataError
 def write(path: Path, times: np.ndarray, angles: np.ndarray, **more: np.ndarray) -> Path:
     columns = {"seconds": times, "angle": angles, **more}
     rows = zip(*columns.values(), strict=True)
-    path.write_text("\n".join([",".join(columns), *(",".join(f"{n!r}" for n in map(float, row)) for row in rows)]))
+    path.write_text(
+        "\n".join([",".join(columns), *(",".join(f"{n!r}" for n in map(float, row)) for row in rows)])
+    )
     return path
 
 

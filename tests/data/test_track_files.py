@@ -28,7 +28,11 @@ def walk(scene: str, agent: str, first: int, last: int, y: float = 0.0) -> list[
 
 
 def test_a_window_holds_who_is_there_now_and_follows_who_stays(tmp_path: Path) -> None:
-    rows = walk("s", "ann", 0, LENGTH) + walk("s", "new", SEEN - 1, LENGTH, 3) + walk("s", "gone", 0, SEEN - 1, 6)
+    rows = (
+        walk("s", "ann", 0, LENGTH)
+        + walk("s", "new", SEEN - 1, LENGTH, 3)
+        + walk("s", "gone", 0, SEEN - 1, 6)
+    )
     table = read_whole_tracks(write(tmp_path / "tracks.csv", rows))
     [cell], [futures] = table.values["scene"], table.values["futures"]
     scene = scene_of(cell)

@@ -11,7 +11,9 @@ import pytest
 Call = Callable[..., httpx.Response]
 
 
-def asked(call: Call, agents: list[dict[str, Any]], parameters: dict[str, Any] | None = None) -> httpx.Response:
+def asked(
+    call: Call, agents: list[dict[str, Any]], parameters: dict[str, Any] | None = None
+) -> httpx.Response:
     body = {"inputs": {"step_seconds": 0.5, "agents": agents}, "parameters": parameters or {}}
     return call("POST", "/v1/models/walkers/predict", json=body)
 

@@ -69,6 +69,7 @@ case = pytest.mark.parametrize(
     ("form", "columns"), CASES, ids=lambda v: v.name if isinstance(v, Form) else len(v)
 )
 
+
 def scene(step: float, tracks: list[list[float | None]]) -> str:
     """A scene whose agents walk on a line; None is a step at which one was not seen."""
     points = [[None if x is None else [x, -x] for x in [0.0, *track]] for track in tracks]

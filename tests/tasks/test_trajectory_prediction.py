@@ -32,7 +32,10 @@ def rows(*values):
 def dataset(cells):
     scene = str(Scene(0.4, ("a",), np.array([[[0.0, 0.0], [1.0, 0.0]]])))
     raw = RawTable(
-        {"scene": object_array([scene] * len(cells)), "futures": object_array([json.dumps(c) for c in cells])},
+        {
+            "scene": object_array([scene] * len(cells)),
+            "futures": object_array([json.dumps(c) for c in cells]),
+        },
         np.arange(1, len(cells) + 1),
     )
     kinds = {"scene": "scene", "futures": "tracks"}
@@ -80,7 +83,9 @@ def test_the_radius_holds_its_share_of_whole_tracks():
 
 def test_resampled_rows_are_measured_from_their_sums():
     chance = np.random.default_rng(1)
-    truths = [np.concatenate([np.zeros((n, 2, 2)), chance.normal(size=(n, 3, 2))], axis=1) for n in (1, 3, 2, 4)]
+    truths = [
+        np.concatenate([np.zeros((n, 2, 2)), chance.normal(size=(n, 3, 2))], axis=1) for n in (1, 3, 2, 4)
+    ]
     outputs = chance.normal(size=(4, 4, 2, 7)).astype(np.float32)
     judgement = TASK.judge(rows(*truths), outputs, Calibration())
     some = np.array([0, 2, 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,10 +50,14 @@ def read_drives(path: Path) -> RawTable:
     bad = [BadRow(int(raw.line_numbers[row]), "no time or no angle") for row in np.flatnonzero(~is_good)]
     good = np.flatnonzero(is_good)
     twice = good[1:][np.diff(times[good]) == 0]
-    bad += [BadRow(int(raw.line_numbers[row]), "the time is there twice; its first row counts") for row in twice]
+    bad += [
+        BadRow(int(raw.line_numbers[row]), "the time is there twice; its first row counts") for row in twice
+    ]
     rows = np.setdiff1d(good, twice)
     windows = list(_windows(times[rows], angles[rows], is_public is None))
-    kept = [(rows[place], *window) for place, *window in windows if is_public is None or is_public[rows[place]]]
+    kept = [
+        (rows[place], *window) for place, *window in windows if is_public is None or is_public[rows[place]]
+    ]
     if not kept:
         raise EmptyDataError(
             f"{path.name} has no stretch of {(PAST_MS[-1] + AHEAD_MS[-1]) / 1000:g} s without a gap.",
@@ -76,7 +81,7 @@ def _column(raw: RawTable, name: str, spoken: tuple[str, ...]) -> np.ndarray:
     return numbers_of(raw.values[found])
 
 
-def _windows(times: np.ndarray, angles: np.ndarray, has_blocks: bool) -> Iterator[tuple[object, ...]]:
+def _windows(times: np.ndarray, angles: np.ndarray, has_blocks: bool) -> Iterator[tuple[Any, ...]]:
     """Yield place, time, drive, angle, changes and later angles of every row with a whole past and future."""
     gaps = np.diff(times)
     breaks = np.flatnonzero((gaps > LONGEST_GAP_SECONDS) | (gaps < 0)) + 1

@@ -72,9 +72,7 @@ def scene_of(value: Any) -> Scene:
     names = tuple(_name(entry, place) for place, entry in enumerate(entries))
     twice = next((place for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
-        raise InputError(
-            f"Two agents are called {names[twice]!r:.60}.", param=f"/agents/{twice}/agent_id"
-        )
+        raise InputError(f"Two agents are called {names[twice]!r:.60}.", param=f"/agents/{twice}/agent_id")
     tracks = [_points(entry["positions_m"], f"/agents/{n}/positions_m") for n, entry in enumerate(entries)]
     if any("times_s" in entry for entry in entries):
         tracks = _resampled(tracks, entries, step)
@@ -165,7 +163,9 @@ def _joined(tracks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _resampled(tracks: Sequence[np.ndarray], entries: Sequence[Any], step: float) -> list[np.ndarray]:
-    times = [_times(entry, len(track), n) for n, (entry, track) in enumerate(zip(entries, tracks, strict=True))]
+    times = [
+        _times(entry, len(track), n) for n, (entry, track) in enumerate(zip(entries, tracks, strict=True))
+    ]
     now = max(float(stamps[-1]) for stamps in times)
     count = min(int((now - min(float(stamps[0]) for stamps in times)) / step + 1e-6) + 1, MOST_STEPS)
     grid = now - step * np.arange(count)[::-1]
@@ -190,7 +190,8 @@ def _times(entry: Any, count: int, place: int) -> np.ndarray:
         if read[n] <= read[n - 1]:
             fault = "is there twice" if read[n] == read[n - 1] else "goes backwards"
             raise InputError(
-                f"The time {read[n]:g} {fault}.", hint="send positions in the order of time, one a time",
+                f"The time {read[n]:g} {fault}.",
+                hint="send positions in the order of time, one a time",
                 param=f"{pointer}/{n}",
             )
     return np.array(read)
@@ -200,7 +201,9 @@ def _check_speeds(scene: Scene) -> None:
     fastest = speeds_of(scene).max(initial=0.0)
     if fastest > FASTEST:
         raise InputError(
-            f"An agent moves {fastest:,.0f} m/s.", hint="send positions in metres and seconds", param="/agents"
+            f"An agent moves {fastest:,.0f} m/s.",
+            hint="send positions in metres and seconds",
+            param="/agents",
         )
 
 

@@ -88,13 +88,22 @@ def _tracks(raw: RawTable, name: str) -> tuple[list[_Recording], list[BadRow], d
     found = _columns(raw.values, name)
     numbers = {key: numbers_of(raw.values[found[key]]) for key in ("time", "x", "y")}
     agents = raw.values[found["agent"]]
-    owners = raw.values[found["recording"]] if "recording" in found else np.full(len(raw), "recording", object)
+    owners = (
+        raw.values[found["recording"]] if "recording" in found else np.full(len(raw), "recording", object)
+    )
     is_good = np.isfinite(np.stack(list(numbers.values()))).all(axis=0)
-    is_good &= np.array([agent is not None and owner is not None for agent, owner in zip(agents, owners, strict=True)])
-    keys = {(str(owners[row]), numbers["time"][row], str(agents[row])): row for row in np.flatnonzero(is_good)[::-1]}
+    is_good &= np.array(
+        [agent is not None and owner is not None for agent, owner in zip(agents, owners, strict=True)]
+    )
+    keys = {
+        (str(owners[row]), numbers["time"][row], str(agents[row])): row
+        for row in np.flatnonzero(is_good)[::-1]
+    }
     first = np.zeros(len(raw), dtype=bool)
     first[list(keys.values())] = True
-    bad = [BadRow(int(raw.line_numbers[row]), "no agent, time or position") for row in np.flatnonzero(~is_good)]
+    bad = [
+        BadRow(int(raw.line_numbers[row]), "no agent, time or position") for row in np.flatnonzero(~is_good)
+    ]
     bad += [
         BadRow(int(raw.line_numbers[row]), "the agent is there twice at this time; its first position counts")
         for row in np.flatnonzero(is_good & ~first)
@@ -155,12 +164,17 @@ def _rows(
                 continue
             window = points[:, start : start + SEEN + AHEAD]
             window = window[np.isfinite(window[:, SEEN - 1, 0])]  # those who are there now
-            is_whole = np.isfinite(window[:, :, 0]).all(axis=1)
+            is_whole = np.asarray(np.isfinite(window[:, :, 0]).all(axis=1))
             if is_whole.any():
                 here = names[np.isfinite(points[:, start + SEEN - 1, 0])]
                 name = f"{recording.name} {block}" if has_blocks else recording.name
                 scene = Scene(step_seconds, tuple(here.tolist()), window[:, :SEEN])
-                yield str(scene), _futures(window[:, SEEN:], is_whole), name, int(first_lines[start + SEEN - 1])
+                yield (
+                    str(scene),
+                    _futures(window[:, SEEN:], is_whole),
+                    name,
+                    int(first_lines[start + SEEN - 1]),
+                )
 
 
 def _futures(ahead: np.ndarray, is_whole: np.ndarray) -> str:

@@ -91,8 +91,16 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
     "ade_best_of_20": ("ADE, best of 20", "of the nearest of twenty tracks, metres", False),
     "fde_best_of_20": ("FDE, best of 20", "of the nearest of twenty last positions, metres", False),
     "miss_rate": ("Misses", "share of best guesses more than 2 m off at the last step", False),
-    "collision_rate": ("Collisions", "share of agents whose best guess comes within 0.2 m of another's", False),
-    "track_coverage_90": ("Held by the 90 % radius", "share of tracks within all the way; 0.9 is promised", True),
+    "collision_rate": (
+        "Collisions",
+        "share of agents whose best guess comes within 0.2 m of another's",
+        False,
+    ),
+    "track_coverage_90": (
+        "Held by the 90 % radius",
+        "share of tracks within all the way; 0.9 is promised",
+        True,
+    ),
     "final_radius_90": ("The 90 % radius at the end", "metres", False),
     "r2": ("R²", "share of the target's variance that is explained; 0 is its mean", True),
     "rmse": ("RMSE", "root of the mean squared error, in the target's unit", False),

@@ -15,8 +15,8 @@ FIELD = Field(
     },
     offers=(TRAJECTORIES, STEERING),
     limits_of_use=(
-        "For research and teaching. Nothing here may steer, brake or warn in a vehicle on a road: the models were never "
-        "tested for that, know none of its rules, and are wrong most often where it matters, when somebody does "
+        "For research and teaching. Nothing here may steer, brake or warn in a vehicle on a road: the models were "
+        "never tested for that, know none of its rules, and are wrong most often where it matters, when somebody does "
         "something unusual."
     ),
     notice="Research use only: never let this answer steer, brake or warn in a vehicle on a road.",

@@ -45,7 +45,9 @@ def track_errors(truth: np.ndarray, guesses: np.ndarray, velocity: np.ndarray) -
     >>> track_errors(np.array([[[1.0, 0.0], [2.0, 0.0]]]), still, np.array([[1.0, 0.0]])).steps
     array([[1., 2.]])
     """
-    distances = np.sqrt(((guesses[:, :GUESSES] - truth[:, None]) ** 2).sum(axis=3))  # (agents, guesses, steps)
+    distances = np.sqrt(
+        ((guesses[:, :GUESSES] - truth[:, None]) ** 2).sum(axis=3)
+    )  # (agents, guesses, steps)
     ahead = velocity[:, None] * np.arange(1, truth.shape[1] + 1)[None, :, None]
     return TrackErrors(
         distances[:, 0],

@@ -200,7 +200,11 @@ class TrajectoryPrediction(LearnableTask):
 
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
         """Return the agents of one scene, or a list of them for several."""
-        rows = [[msgspec.to_builtins(agent) for agent in a.agents] for a in answers if isinstance(a, TrajectoryAnswer)]
+        rows = [
+            [msgspec.to_builtins(agent) for agent in a.agents]
+            for a in answers
+            if isinstance(a, TrajectoryAnswer)
+        ]
         return rows if is_batch else rows[0]
 
     def units_of(self, answers: Sequence[Answer]) -> int:
@@ -318,9 +322,7 @@ def _farthest(target: np.ndarray, row: np.ndarray) -> np.ndarray:
     return np.asarray((steps / np.arange(1, steps.shape[1] + 1)).max(axis=1))
 
 
-def _agent(
-    name: str, lines: np.ndarray, calibration: Calibration, asked: TrajectoryParameters
-) -> AgentTrack:
+def _agent(name: str, lines: np.ndarray, calibration: Calibration, asked: TrajectoryParameters) -> AgentTrack:
     guesses = guesses_of(lines[None])[0, :, : asked.horizon_steps]  # (1 + modes, steps, 2)
     logits = np.sort(lines[1:, 0].astype(np.float64))[::-1]
     chances = np.exp(logits - logits.max(initial=-np.inf)) if len(logits) else logits

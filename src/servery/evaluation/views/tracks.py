@@ -150,7 +150,11 @@ def _curve(horizons: Sequence[Horizon]) -> Figure:
             (f"{h.seconds:g}", f"{h.best_guess:.3f}", f"{h.best_of_20:.3f}", f"{h.constant_velocity:.3f}")
             for h in horizons
         ),
-        (Key("best guess"), Key("nearest of 20", "ink", TRUTH_DASHES), Key("constant velocity", "soft", CHANCE)),
+        (
+            Key("best guess"),
+            Key("nearest of 20", "ink", TRUTH_DASHES),
+            Key("constant velocity", "soft", CHANCE),
+        ),
     )
 
 
@@ -168,7 +172,9 @@ def _scenes(seen: Seen) -> Figure:
 
 
 def _picture(scene: DrawnScene, place: int) -> str:
-    ends = np.array([p for agent in scene.agents for track in (agent.seen, agent.went, agent.said) for p in track])
+    ends = np.array(
+        [p for agent in scene.agents for track in (agent.seen, agent.went, agent.said) for p in track]
+    )
     middle, half = (ends.max(axis=0) + ends.min(axis=0)) / 2, np.ptp(ends, axis=0).max() / 2 + MARGIN_METRES
 
     def paint(axes: Any) -> None:

@@ -40,7 +40,9 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
     columns = {
         AT: now * STEP_MS / 1000,
         ANGLE: angles[now],
-        **{name: angles[now] - angles[now - ms // STEP_MS] for name, ms in zip(CHANGES, PAST_MS, strict=True)},
+        **{
+            name: angles[now] - angles[now - ms // STEP_MS] for name, ms in zip(CHANGES, PAST_MS, strict=True)
+        },
         **{name: angles[now + ms // STEP_MS] for name, ms in zip(TARGETS, AHEAD_MS, strict=True)},
     }
     raw = RawTable(
@@ -86,5 +88,8 @@ OFFER = Offer(
         ),
     ),
     sample=sample,
-    example={"angle": 0.05, **{name: round(0.02 * ms / 1000, 4) for name, ms in zip(CHANGES, PAST_MS, strict=True)}},
+    example={
+        "angle": 0.05,
+        **{name: round(0.02 * ms / 1000, 4) for name, ms in zip(CHANGES, PAST_MS, strict=True)},
+    },
 )

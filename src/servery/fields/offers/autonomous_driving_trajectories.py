@@ -74,9 +74,12 @@ OFFER = Offer(
     recipes=(
         RecipeChoice("constant-velocity", "no training; everybody goes on as in the last step, hard to beat"),
         RecipeChoice("lstm", "minutes; learns how people turn and slow down, each by itself"),
-        RecipeChoice("social-attention", "minutes; looks at the neighbours, tells twenty ways and their chances"),
+        RecipeChoice(
+            "social-attention", "minutes; looks at the neighbours, tells twenty ways and their chances"
+        ),
     ),
     starter_recipe="social-attention",
+    starter_hyperparameters={"epochs": 10},
     columns={
         "scene, frame, agent, x, y": "a file of tracks: a row a position in metres; `seconds` may stand for `frame`",
         "scene and futures": "or a row a moment: the agents' positions up to now, and the coming ones, as JSON",
@@ -102,7 +105,10 @@ OFFER = Offer(
     example={
         "step_seconds": STEP_SECONDS,
         "agents": [
-            {"agent_id": "a1", "positions_m": [[round(0.5 * n, 2), round(0.02 * n * n, 2)] for n in range(SEEN)]},
+            {
+                "agent_id": "a1",
+                "positions_m": [[round(0.5 * n, 2), round(0.02 * n * n, 2)] for n in range(SEEN)],
+            },
             {"agent_id": "a2", "positions_m": [[4.0, 3.2], [4.0, 2.7], [4.0, 2.2]]},
         ],
     },

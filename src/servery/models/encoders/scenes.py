@@ -66,7 +66,7 @@ class Scenes(Encoder):
             raise
         if abs(scene.step_seconds / self.step_seconds - 1) > SAME_STEP:
             raise InputError(
-                f"A step of this scene is {scene.step_seconds:g} s; the model learned steps of {self.step_seconds:g} s.",
+                f"A step of this scene is {scene.step_seconds:g} s; the model learned {self.step_seconds:g} s.",
                 hint=f'send "step_seconds": {self.step_seconds:g}, and "times_s" beside the positions of each agent',
                 param=f"/{self.column}",
             )

@@ -64,6 +64,8 @@ class TrackExamples(TokenExamples):
         if steps <= LEAST_LEFT:
             return seen
         shape = seen.shape[:2]
-        first = np.where(chance.random(shape) < self.shaking, chance.integers(0, steps - LEAST_LEFT + 1, shape), 0)
+        first = np.where(
+            chance.random(shape) < self.shaking, chance.integers(0, steps - LEAST_LEFT + 1, shape), 0
+        )
         kept = np.arange(steps) >= first[:, :, None]
         return seen * torch.from_numpy(kept.astype(np.float32))

@@ -49,10 +49,13 @@ class TrackObjective:
         if outputs.shape[2] > 1:
             far = means[..., 1:] + finals[..., 1:] / 2
             nearest, winner = far.min(dim=2)
-            chances = functional.cross_entropy(outputs[:, :, 1:, 0].flatten(0, 1), winner.flatten(), reduction="none")
+            chances = functional.cross_entropy(
+                outputs[:, :, 1:, 0].flatten(0, 1), winner.flatten(), reduction="none"
+            )
             losses = losses + (1 - SHARED) * nearest + SHARED * far.mean(dim=2)
             losses = losses + CHANCE_WEIGHT * chances.reshape(losses.shape)
-        return (losses * judged).sum() / judged.sum().clamp(min=1)
+        mean: Tensor = (losses * judged).sum() / judged.sum().clamp(min=1)
+        return mean
 
     def validate(self, network: Network) -> dict[str, float]:
         """Return the metrics of the validation part."""

@@ -111,7 +111,9 @@ class TrackRecipe(NetworkRecipe):
         is_training: bool,
     ) -> TrackExamples:
         """Encode the scenes; training scenes are changed at random, batch by batch."""
-        return TrackExamples(encoder.encode(rows), targets, work.hyperparameters["shaking"] if is_training else 0.0)
+        return TrackExamples(
+            encoder.encode(rows), targets, work.hyperparameters["shaking"] if is_training else 0.0
+        )
 
     def arguments(
         self, work: Work, encoder: Encoder, examples: EncodedExamples, labels: int

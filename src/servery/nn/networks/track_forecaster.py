@@ -82,14 +82,15 @@ class TrackForecaster(Network):
         parts = [frames.moves / self.scale, frames.places[:, :, :-1] / self.scale, frames.known.unsqueeze(3)]
         moves = torch.cat(parts, dim=3)  # (rows, agents, steps - 1, 5)
         states, _ = self.reader(moves.flatten(0, 1))
-        return states[:, -1].unflatten(0, (moves.shape[0], moves.shape[1]))
+        last: Tensor = states[:, -1].unflatten(0, (moves.shape[0], moves.shape[1]))
+        return last
 
     def _written(self, context: Tensor) -> Tensor:
         """Return how the best guess departs from going straight on, metres, (rows, agents, horizon, 2)."""
         flat = context.flatten(0, 1).unsqueeze(1).expand(-1, self.horizon, -1)
         clock = torch.linspace(0, 1, self.horizon, device=context.device).reshape(1, -1, 1)
         states, _ = self.writer(torch.cat([flat, clock.expand(flat.shape[0], -1, 1)], dim=2))
-        moves = self.move(states) * self.scale
+        moves: Tensor = self.move(states) * self.scale
         return moves.cumsum(dim=1).unflatten(0, (context.shape[0], context.shape[1]))
 
     def _straight(self, frames: Frames) -> Tensor:
@@ -114,7 +115,9 @@ class _Neighbours(nn.Module):
     def __init__(self, hidden_size: int, heads: int, scale: float) -> None:
         super().__init__()
         self.heads, self.scale = heads, scale
-        self.relation = nn.Sequential(nn.Linear(7, hidden_size), nn.ReLU(), nn.Linear(hidden_size, hidden_size))
+        self.relation = nn.Sequential(
+            nn.Linear(7, hidden_size), nn.ReLU(), nn.Linear(hidden_size, hidden_size)
+        )
         self.other = nn.Linear(hidden_size, hidden_size)
         self.own = nn.Linear(hidden_size, hidden_size)
         self.weigh = nn.Linear(hidden_size, heads)
@@ -144,7 +147,8 @@ class _Neighbours(nn.Module):
         # One more place, always there: nobody.
         liked = torch.cat([liked, torch.zeros_like(liked[:, :, :1])], dim=2).softmax(dim=2)[:, :, :-1]
         values = self.value(pair).unflatten(3, (self.heads, -1))  # (rows, agents, others, heads, size)
-        return (values * liked.unsqueeze(4)).sum(dim=2).flatten(2)
+        looked: Tensor = (values * liked.unsqueeze(4)).sum(dim=2).flatten(2)
+        return looked
 
 
 class _Ways(nn.Module):

@@ -23,7 +23,7 @@ from servery.tasks.part import Part
 
 
 class SceneForm(Form):
-    """`{"step_seconds": 0.4, "agents": [{"agent_id": "a1", "positions_m": [[0, 0], [0.5, 0.1]]}]}`, or a list of them."""
+    """`{"step_seconds": 0.4, "agents": [{"agent_id": "a1", "positions_m": [[0, 0], [0.5, 0.1]]}]}`, or a list."""
 
     name = "scene"
     rank = 2
