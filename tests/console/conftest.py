@@ -77,6 +77,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house.train(risk.name, risk.name, risk.offers[0].sample(200, 0), "logistic")
     house.train("computer-vision", "computer-vision", shades(), "mlp", epochs=5)
     house.starter("knowledge-graph", 120, "tfidf-linear")
+    house.starter("autonomous-driving", 40, "constant-velocity")
     house.starter("speech-recognition", 40, "speech-dnn", epochs=1)
     house.train("vandal", sentiment.name, texts(HOSTILE[1], list(HOSTILE), "category"), "tfidf-linear")
     house.train(
