@@ -1,4 +1,4 @@
-"""Reads the log of a drive, a row a moment, as windows: how the wheel moved, and where it stood soon after."""
+"""Reads the log of a drive, a row a moment, as windows: how the wheel moved, and how far it turned soon after."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ PAST_MS = (50, 100, 200, 400, 800, 1600)
 AHEAD_MS = (500, 1000)
 CHANGES = tuple(f"change_{past}_ms" for past in PAST_MS)
 """By how much the angle changed in the last so many milliseconds."""
-TARGETS = tuple(f"angle_in_{ahead}_ms" for ahead in AHEAD_MS)
+TARGETS = tuple(f"turn_in_{ahead}_ms" for ahead in AHEAD_MS)
+"""How far the wheel will have turned from now: 0 is what persistence says, and R2 the share it is beaten by."""
 LONGEST_GAP_SECONDS = 0.2
 """A longer gap between two rows, or a step back in time, begins another drive."""
 BLOCK_SECONDS = 30.0
@@ -82,7 +83,7 @@ def _column(raw: RawTable, name: str, spoken: tuple[str, ...]) -> np.ndarray:
 
 
 def _windows(times: np.ndarray, angles: np.ndarray, has_blocks: bool) -> Iterator[tuple[Any, ...]]:
-    """Yield place, time, drive, angle, changes and later angles of every row with a whole past and future."""
+    """Yield place, time, drive, angle, changes and coming turns of every row with a whole past and future."""
     gaps = np.diff(times)
     breaks = np.flatnonzero((gaps > LONGEST_GAP_SECONDS) | (gaps < 0)) + 1
     for rows in np.split(np.arange(len(times)), breaks):
@@ -94,7 +95,7 @@ def _windows(times: np.ndarray, angles: np.ndarray, has_blocks: bool) -> Iterato
         whole = np.flatnonzero((first >= low - 1e-9) & (last <= high + 1e-9))
         now = angles[rows]
         past = [now - np.interp(own - ms / 1000, own, now) for ms in PAST_MS]
-        ahead = [np.interp(own + ms / 1000, own, now) for ms in AHEAD_MS]
+        ahead = [np.interp(own + ms / 1000, own, now) - now for ms in AHEAD_MS]
         numbers = np.stack([now, *past, *ahead], axis=1).round(6)
         for place in whole:
             drive = f"{start:.0f} s, block {block[place]:.0f}"

@@ -1,4 +1,4 @@
-"""The offer of a steering forecast: where the wheel will stand half a second and a second from now."""
+"""The offer of a steering forecast: how far the wheel will have turned half a second and a second from now."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
         **{
             name: angles[now] - angles[now - ms // STEP_MS] for name, ms in zip(CHANGES, PAST_MS, strict=True)
         },
-        **{name: angles[now + ms // STEP_MS] for name, ms in zip(TARGETS, AHEAD_MS, strict=True)},
+        **{name: angles[now + ms // STEP_MS] - angles[now] for name, ms in zip(TARGETS, AHEAD_MS, strict=True)},
     }
     raw = RawTable(
         {name: object_array(values.round(6).tolist()) for name, values in columns.items()},
@@ -66,7 +66,7 @@ OFFER = Offer(
     columns={
         "seconds (or timestamp), angle": "the log of a drive, a row a moment, in radians; windows are made of it",
         "angle, change_50_ms, ...": "or the windows: the angle, and by how much it changed in the last milliseconds",
-        "angle_in_500_ms": "where the wheel stood half a second later; angle_in_1000_ms is the other target",
+        "turn_in_500_ms": "how far the wheel had turned half a second later; turn_in_1000_ms is the other target",
     },
     target=_HALF,
     kinds=_KINDS,
