@@ -87,7 +87,7 @@ class TrackRecipe(NetworkRecipe):
     smallest_batch = 16
     least_epochs = 12
     most_epochs = 60
-    least_steps = 3000
+    least_steps = 2600
     multiplications_per_second = 20e9
 
     def columns(self, dataset: Dataset) -> tuple[Column, ...]:
