@@ -64,6 +64,14 @@ def test_the_hub_form_answers_a_list_of_agents(call: Call) -> None:
     assert len(ann["modes"]) == 3
 
 
+def test_a_protocol_of_tensors_sends_the_scene_as_text(call: Call) -> None:
+    text = '{"step_seconds": 0.5, "agents": [{"agent_id": "ann", "positions_m": [[0, 0], [1, 0]]}]}'
+    tensor = {"name": "scene", "shape": [1], "datatype": "BYTES", "data": [text]}
+    answer = call("POST", "/v2/models/walkers/infer", json={"inputs": [tensor]})
+    assert answer.status_code == 200, answer.text
+    assert '"agent_id":"ann"' in answer.json()["outputs"][0]["data"][0]
+
+
 @pytest.mark.parametrize(
     ("agents", "step", "words"),
     [

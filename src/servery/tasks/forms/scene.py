@@ -23,7 +23,10 @@ from servery.tasks.part import Part
 
 
 class SceneForm(Form):
-    """`{"step_seconds": 0.4, "agents": [{"agent_id": "a1", "positions_m": [[0, 0], [0.5, 0.1]]}]}`, or a list."""
+    """`{"step_seconds": 0.4, "agents": [{"agent_id": "a1", "positions_m": [[0, 0], [0.5, 0.1]]}]}`, or a list.
+
+    The text of its JSON does as well, for files and protocols of tensors that have no objects.
+    """
 
     name = "scene"
     rank = 2
@@ -95,8 +98,6 @@ class SceneForm(Form):
 
 def _read(value: Any, pointer: str) -> str:
     try:
-        if not isinstance(value, dict):
-            raise InputError(f"Expected a scene, an object, got {type(value).__name__}.", param="")
         return str(scene_of(value))
     except InputError as error:
         error.param = pointer + (error.param or "")
