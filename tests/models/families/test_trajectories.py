@@ -15,7 +15,8 @@ from servery.models.encoders.scenes import Scenes
 from servery.models.families._track_examples import TrackExamples
 from servery.models.runtimes.constant_velocity import ConstantVelocity
 from servery.nn.network import build_network
-from servery.tasks.trajectory_prediction import TRAJECTORY_PREDICTION, guesses_of
+from servery.tasks.tracks import guesses_of
+from servery.tasks.trajectory_prediction import TRAJECTORY_PREDICTION
 
 ARGUMENTS = {
     "steps": 8,

@@ -15,7 +15,8 @@ from servery.evaluation.figures import ACCENT, CHANCE, INK, SOFT, draw
 from servery.evaluation.view import Case, View
 from servery.metrics.trajectories import track_errors
 from servery.tasks.task import LearnableTask
-from servery.tasks.trajectory_prediction import TrajectoryPrediction, followed, guesses_of
+from servery.tasks.tracks import followed, guesses_of
+from servery.tasks.trajectory_prediction import TrajectoryPrediction
 
 MOST_SCENES = 4
 MOST_DRAWN = 12

@@ -43,7 +43,10 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
         **{
             name: angles[now] - angles[now - ms // STEP_MS] for name, ms in zip(CHANGES, PAST_MS, strict=True)
         },
-        **{name: angles[now + ms // STEP_MS] - angles[now] for name, ms in zip(TARGETS, AHEAD_MS, strict=True)},
+        **{
+            name: angles[now + ms // STEP_MS] - angles[now]
+            for name, ms in zip(TARGETS, AHEAD_MS, strict=True)
+        },
     }
     raw = RawTable(
         {name: object_array(values.round(6).tolist()) for name, values in columns.items()},

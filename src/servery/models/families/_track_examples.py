@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from servery.models.families._examples import EncodedExamples, TokenExamples
-from servery.tasks.trajectory_prediction import followed
+from servery.tasks.tracks import followed
 
 LEAST_LEFT = 3
 """Steps that stay of a past that is cut short."""
