@@ -81,5 +81,8 @@ def test_files_without_tracks_say_what_they_need(tmp_path: Path) -> None:
         read_tracks(write(tmp_path / "a.csv", [(1, 2, 3)], "frame,x,y"))
     with pytest.raises(EmptyDataError, match="20 steps"):
         read_tracks(write(tmp_path / "b.csv", walk("s", "ann", 0, LENGTH - 1)))
+    far = [(0, "a", 0, 0), (1, "a", 0, 0), (2, "a", 0, 0), (2e8, "b", 0, 0)]
+    with pytest.raises(DataError, match="over 200,000,001 steps"):
+        read_tracks(write(tmp_path / "far.csv", far, "seconds,agent,x,y"))
     with pytest.raises(EmptyDataError, match="one time"):
         read_tracks(write(tmp_path / "c.csv", [("s", 0, "a", 0, 0), ("s", 0, "b", 1, 1)]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from servery.data.cells import numbers_of
+from servery.data.cells import name_of, numbers_of
 from servery.data.dataset import BadRow
 from servery.data.raw_table import RawTable, object_array
 from servery.data.readers import read_raw
@@ -25,6 +25,8 @@ BLOCK_STEPS = 150
 """A long recording is cut into blocks of so many steps, so that no two parts share a window."""
 FEW = 3
 """Recordings under this number are cut into blocks."""
+MOST_CELLS = 100_000_000
+"""Agents times steps of one recording that are held in memory."""
 _PLACES = 4
 """Decimals of a position: tenths of millimetres."""
 _SPOKEN = {
@@ -86,38 +88,39 @@ class _Recording:
 def _tracks(raw: RawTable, name: str) -> tuple[list[_Recording], list[BadRow], dict[str, str]]:
     """Return the recordings, the rows that are none, and what was taken for granted."""
     found = _columns(raw.values, name)
-    numbers = {key: numbers_of(raw.values[found[key]]) for key in ("time", "x", "y")}
-    agents = raw.values[found["agent"]]
-    owners = (
-        raw.values[found["recording"]] if "recording" in found else np.full(len(raw), "recording", object)
-    )
-    is_good = np.isfinite(np.stack(list(numbers.values()))).all(axis=0)
-    is_good &= np.array(
-        [agent is not None and owner is not None for agent, owner in zip(agents, owners, strict=True)]
-    )
-    keys = {
-        (str(owners[row]), numbers["time"][row], str(agents[row])): row
-        for row in np.flatnonzero(is_good)[::-1]
-    }
-    first = np.zeros(len(raw), dtype=bool)
-    first[list(keys.values())] = True
+    times, x, y = (numbers_of(raw.values[found[key]]) for key in ("time", "x", "y"))
+    agents = _names(raw.values[found["agent"]])
+    whole = np.full(len(raw), "recording", object)
+    owners = _names(raw.values[found["recording"]]) if "recording" in found else whole
+    is_torn = ~np.isfinite([times, x, y]).all(axis=0) | (agents == "") | (owners == "")
+    seen: set[tuple[str, float, str]] = set()
+    is_again = np.zeros(len(raw), dtype=bool)
+    for row in np.flatnonzero(~is_torn):
+        key = (owners[row], times[row], agents[row])
+        is_again[row] = key in seen
+        seen.add(key)
     bad = [
-        BadRow(int(raw.line_numbers[row]), "no agent, time or position") for row in np.flatnonzero(~is_good)
+        *_bad_rows(raw, is_torn, "no agent, time or position"),
+        *_bad_rows(raw, is_again, "the agent is there twice at this time; its first position counts"),
     ]
-    bad += [
-        BadRow(int(raw.line_numbers[row]), "the agent is there twice at this time; its first position counts")
-        for row in np.flatnonzero(is_good & ~first)
-    ]
+    kept = np.flatnonzero(~is_torn & ~is_again)
+    kept = kept[np.argsort(times[kept], kind="stable")]
     recordings = []
-    for owner in dict.fromkeys(str(owners[row]) for row in np.flatnonzero(first)):
-        rows = np.array([row for row in np.flatnonzero(first) if str(owners[row]) == owner])
-        rows = rows[np.argsort(numbers["time"][rows], kind="stable")]
-        points = np.stack([numbers["x"][rows], numbers["y"][rows]], axis=1)
-        names = np.array([str(agent) for agent in agents[rows]])
-        recordings.append(_Recording(owner, numbers["time"][rows], names, points, raw.line_numbers[rows]))
+    for owner in dict.fromkeys(owners[np.sort(kept)]):
+        rows = kept[owners[kept] == owner]
+        points = np.stack([x[rows], y[rows]], axis=1)
+        recordings.append(_Recording(owner, times[rows], agents[rows], points, raw.line_numbers[rows]))
     is_in_seconds = found["time"].lower() in _SECONDS
     facts = {} if is_in_seconds else {"step": f"one step between frames is taken as {STEP_SECONDS} s"}
     return recordings, bad, facts
+
+
+def _names(cells: np.ndarray) -> np.ndarray:
+    return object_array([name_of(cell) or "" for cell in cells])
+
+
+def _bad_rows(raw: RawTable, is_bad: np.ndarray, reason: str) -> list[BadRow]:
+    return [BadRow(int(line), reason) for line in raw.line_numbers[is_bad]]
 
 
 def _columns(values: Mapping[str, np.ndarray], name: str) -> dict[str, str]:
@@ -152,29 +155,37 @@ def _rows(
     """Yield scene, futures, recording and line of every window in which somebody is seen to its end."""
     step = _usual_step(recordings)
     for recording in recordings:
-        places = np.round((recording.times - recording.times[0]) / step).astype(int)
-        names, owners = np.unique(recording.agents, return_inverse=True)
-        points = np.full((len(names), places[-1] + 1, 2), np.nan)  # (agents, steps, 2)
-        points[owners, places] = recording.points.round(_PLACES)
-        first_lines = np.full(places[-1] + 1, recording.lines[0])
-        first_lines[places[::-1]] = recording.lines[::-1]
+        names, points, lines = _on_grid(recording, step)
         for start in range(points.shape[1] - SEEN - AHEAD + 1):
-            block, end = start // BLOCK_STEPS, (start + SEEN + AHEAD - 1) // BLOCK_STEPS
-            if has_blocks and block != end:
+            block, last = start // BLOCK_STEPS, (start + SEEN + AHEAD - 1) // BLOCK_STEPS
+            if has_blocks and block != last:
                 continue
-            window = points[:, start : start + SEEN + AHEAD]
-            window = window[np.isfinite(window[:, SEEN - 1, 0])]  # those who are there now
+            now = start + SEEN - 1
+            is_here = np.isfinite(points[:, now, 0])
+            window = points[is_here, start : start + SEEN + AHEAD]
             is_whole = np.asarray(np.isfinite(window[:, :, 0]).all(axis=1))
             if is_whole.any():
-                here = names[np.isfinite(points[:, start + SEEN - 1, 0])]
+                scene = Scene(step_seconds, tuple(names[is_here].tolist()), window[:, :SEEN])
                 name = f"{recording.name} {block}" if has_blocks else recording.name
-                scene = Scene(step_seconds, tuple(here.tolist()), window[:, :SEEN])
-                yield (
-                    str(scene),
-                    _futures(window[:, SEEN:], is_whole),
-                    name,
-                    int(first_lines[start + SEEN - 1]),
-                )
+                yield str(scene), _futures(window[:, SEEN:], is_whole), name, int(lines[now])
+
+
+def _on_grid(recording: _Recording, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the agents, their points, (agents, steps, 2), NaN where unseen, and the first line of each step."""
+    places = np.round((recording.times - recording.times[0]) / step).astype(np.int64)
+    names, owners = np.unique(recording.agents.astype(str), return_inverse=True)
+    steps = int(places[-1]) + 1
+    if steps * len(names) > MOST_CELLS:
+        raise DataError(
+            f"The recording {recording.name!r} has {len(names):,} agents over {steps:,} steps.",
+            hint="give its stretches names of their own in the column scene",
+            param="data",
+        )
+    points = np.full((len(names), steps, 2), np.nan)
+    points[owners, places] = recording.points.round(_PLACES)
+    lines = np.full(steps, recording.lines[0])
+    lines[places[::-1]] = recording.lines[::-1]
+    return names, points, lines
 
 
 def _futures(ahead: np.ndarray, is_whole: np.ndarray) -> str:
