@@ -79,7 +79,7 @@ def test_a_protocol_of_tensors_sends_the_scene_as_text(call: Call) -> None:
         ([walker("ann", None, None)], 0.5, "one position at least"),
         ([walker("ann", [0, 0]), walker("ann", [1, 0])], 0.5, "Two agents"),
         ([walker("ann", [0, 0], [900, 0])], 0.5, "metres"),
-        ([walker("ann", [0, 0], [1, 0])], 0.1, "steps of 0.5 s"),
+        ([walker("ann", [0, 0], [1, 0])], 0.1, "the model learned 0.5 s"),
         ([{**walker("ann", [0, 0], [1, 0]), "times_s": [2.0, 1.5]}], 0.5, "goes backwards"),
         ([{**walker("ann", [0, 0], [1, 0]), "times_s": [2.0, 2.0]}], 0.5, "twice"),
         ([], 0.5, "agents"),

@@ -91,7 +91,7 @@ class TrackForecaster(Network):
         clock = torch.linspace(0, 1, self.horizon, device=context.device).reshape(1, -1, 1)
         states, _ = self.writer(torch.cat([flat, clock.expand(flat.shape[0], -1, 1)], dim=2))
         moves: Tensor = self.move(states) * self.scale
-        return moves.cumsum(dim=1).unflatten(0, (context.shape[0], context.shape[1]))
+        return moves.cumsum(dim=1).reshape(context.shape[0], context.shape[1], self.horizon, 2)
 
     def _straight(self, frames: Frames) -> Tensor:
         """Return where agents are that go on as they went, (rows, agents, horizon, 2)."""
