@@ -17,7 +17,8 @@ pytestmark = pytest.mark.browser
 
 Visits = Callable[..., Any]
 
-MODELS = ["computer-vision", "financial-risk", "moods", "sentiment-analysis", "vandal"]
+LABELLING = ["computer-vision", "financial-risk", "moods", "sentiment-analysis", "vandal"]
+MODELS = sorted([*LABELLING, "autonomous-driving", "knowledge-graph", "speech-recognition"])
 
 UNLABELLED = """
 () => [...document.querySelectorAll("input, select, textarea, button, a, summary, canvas")]
@@ -337,7 +338,7 @@ def test_every_state_of_the_page_can_be_read_and_used(
     page.goto(house.url)
     check()
     begun.enter(house.keys["app"])
-    for model in MODELS:
+    for model in LABELLING:
         begun.open(model)
         begun.ask()
         for summary in page.locator("#asked-open summary:visible").all():

@@ -20,6 +20,7 @@ from servery.data.columns import Kind
 from servery.data.dataset import Dataset
 from servery.data.marked_text import parse_marked
 from servery.data.pictures import fault_of
+from servery.data.scenes import scene_of
 from servery.data.splits import split
 from servery.errors import UnknownNameError
 from servery.fields._field import Field, Offer, all_fields, find_field
@@ -30,6 +31,7 @@ FORMS = {
     "image": {Kind.IMAGE},
     "audio": {Kind.AUDIO},
     "marked-text": {Kind.MARKED_TEXT},
+    "scene": {Kind.SCENE},
     "table": {Kind.NUMBER, Kind.CATEGORY, Kind.TIME},
 }
 OFFERS = [(field, offer) for field in FIELDS for offer in field.offers]
@@ -107,7 +109,9 @@ def test_the_sample_splits_and_its_checks_find_no_leak(offer: Offer) -> None:
 @every_offer
 def test_the_example_fits_the_sample(offer: Offer) -> None:
     sample = offer.sample(120, 0)
-    if offer.form == "marked-text":
+    if offer.form == "scene":
+        assert scene_of(offer.example).agents
+    elif offer.form == "marked-text":
         assert str(parse_marked(offer.example)) == offer.example
     elif offer.form == "text":
         asked = offer.example if isinstance(offer.example, dict) else {"": offer.example}

@@ -198,6 +198,7 @@ def furnish(home: Home) -> None:
     for name, model in load_room("openai_models").all_models().items():
         home.register(name, model, "production")
     home.register("quarters", load_room("detector").detector(), "production")
+    home.register("walkers", load_room("walkers").walkers(), "production", notice="Research use only.")
     home.register("scribe", load_room("scribe").scribe(), "production")
     home.register("beeps", load_room("speech_models").beeps(), "production")
     interpreters = load_room("interpreter")

@@ -41,6 +41,7 @@ WRONG: dict[Kind, Any] = {
     Kind.NUMBER: "many",
     Kind.CATEGORY: 3,
     Kind.MARKED_TEXT: 7,
+    Kind.SCENE: 7,
 }
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
+from servery.data.scenes import scene_of
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
@@ -62,12 +63,20 @@ COLUMNS = {
     "audio": [(column("call", Kind.AUDIO),)],
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
     "brief": [(column("brief", Kind.BRIEF),)],
+    "scene": [(column("scene", Kind.SCENE),)],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
 case = pytest.mark.parametrize(
     ("form", "columns"), CASES, ids=lambda v: v.name if isinstance(v, Form) else len(v)
 )
+
+
+def scene(step: float, tracks: list[list[float | None]]) -> str:
+    """A scene whose agents walk on a line; None is a step at which one was not seen."""
+    points = [[None if x is None else [x, -x] for x in [0.0, *track]] for track in tracks]
+    return str(scene_of({"step_seconds": step, "agents": [{"positions_m": track} for track in points]}))
+
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=50)
 VALUES = {
@@ -86,6 +95,11 @@ VALUES = {
         st.dictionaries(TEXTS, st.sampled_from(["min", "max"]), max_size=2),
         st.dictionaries(TEXTS, st.builds(Bound, st.none() | st.floats(-9, 9), st.none()), max_size=2),
         st.dictionaries(TEXTS, TEXTS | st.floats(-9, 9), max_size=2),
+    ),
+    Kind.SCENE: st.builds(
+        scene,
+        st.floats(0.1, 5),
+        st.lists(st.lists(st.none() | st.floats(-20, 20), max_size=9), min_size=1, max_size=4),
     ),
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
@@ -117,8 +131,8 @@ def same(a: Any, b: Any) -> bool:
     return bool(np.all(a == b))
 
 
-def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text", "brief"}
+def test_every_form_has_columns_here():
+    assert FORMS.keys() == COLUMNS.keys()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +236,7 @@ def _some(kind: Kind) -> Any:
         Kind.IMAGE: picture(),
         Kind.MARKED_TEXT: "<e1>x</e1><e2>y</e2>",
         Kind.AUDIO: recording(),
+        Kind.SCENE: scene(0.4, [[1.0]]),
         Kind.NUMBER: 1.0,
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),

@@ -196,7 +196,7 @@ def values_of(cells: np.ndarray, kind: Kind) -> np.ndarray:
         return object_array([structure_of(cell) for cell in cells])
     if kind in (Kind.IMAGE, Kind.AUDIO):
         return object_array([cell if isinstance(cell, bytes) else None for cell in cells])
-    if kind in (Kind.TEXT, Kind.MARKED_TEXT):
+    if kind in (Kind.TEXT, Kind.MARKED_TEXT, Kind.SCENE):
         return object_array([cell if isinstance(cell, str) else name_of(cell) for cell in cells])
     if kind is Kind.CATEGORY and _are_whole_with_point(cells):
         return object_array([None if cell is None else name_of(float(cell)) for cell in cells])

@@ -29,9 +29,13 @@ class Kind(StrEnum):
     """A text in which two pieces are marked: <e1>head</e1> and <e2>tail</e2>."""
     BRIEF = "brief"
     """What is wanted of a design: objectives, limits and fixed dimensions."""
+    SCENE = "scene"
+    """Where agents were at equal steps of time, as the JSON of `data.scenes`."""
+    TRACKS = "tracks"
+    """Where each agent of a scene goes: a list of lists of [x, y], null for an agent that is not followed."""
 
 
-STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 

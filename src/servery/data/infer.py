@@ -15,7 +15,13 @@ from servery.data.profile import Profile
 from servery.errors import ColumnNotFoundError, DataError, UnknownNameError
 
 _TARGET_NAMES = ("target", "label", "labels", "class", "sentiment", "标签", "类别")
-_ALONE = {Kind.IMAGE: "picture", Kind.AUDIO: "recording", Kind.TEXT: "text", Kind.MARKED_TEXT: "marked text"}
+_ALONE = {
+    Kind.IMAGE: "picture",
+    Kind.AUDIO: "recording",
+    Kind.SCENE: "scene",
+    Kind.TEXT: "text",
+    Kind.MARKED_TEXT: "marked text",
+}
 """Kinds that a model reads without a table beside them, the first one found leads."""
 _NO_INPUT = {
     Kind.TIME: "left out, since a date often tells when a row was written; the role input lets it in",

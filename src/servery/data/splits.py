@@ -169,8 +169,8 @@ def _named(column: Column | None, role: str) -> str:
 
 
 def _repeats_by_nature(dataset: Dataset, near: np.ndarray) -> bool:
-    # A table of a few categories has equal rows about different things; texts, pictures and recordings never do.
-    is_table = not dataset.input_kinds & {Kind.TEXT, Kind.MARKED_TEXT, Kind.IMAGE, Kind.AUDIO}
+    # A table of a few categories has equal rows about different things; texts, pictures, sounds and scenes never do.
+    is_table = not dataset.input_kinds & {Kind.TEXT, Kind.MARKED_TEXT, Kind.IMAGE, Kind.AUDIO, Kind.SCENE}
     return is_table and int(near.max()) + 1 < 0.5 * len(dataset)
 
 

@@ -115,6 +115,9 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     'no answer; the best guess would be negative 0.21'
     >>> answer_line({"text": "ok", "finish_reason": "stop"}), answer_line({"score": 0.5})
     ('ok', '{"score": 0.5}')
+    >>> track = {"agent_id": "a1", "positions_m": [[1, 0], [2, 0]], "radius_m": [0.5, 1.0]}
+    >>> answer_line({"agents": [track], "step_seconds": 0.4})
+    'a1 at 2.0, 0.0 within 1.0 m in 0.8 s'
     >>> box = {"xmin": 1.0, "ymin": 2.0, "xmax": 9.0, "ymax": 8.0}
     >>> answer_line({"objects": [{"label": "cat", "score": 0.9, "box": box}]}), answer_line({"objects": []})
     ('cat 0.90 at 1, 2, 9, 8', 'no object')
@@ -123,6 +126,8 @@ def answer_line(answer: Mapping[str, Any]) -> str:
         return f"a picture of {answer['width']} x {answer['height']} pixels; --output FILE.png keeps it"
     if "objects" in answer:
         return "; ".join(_object_line(found) for found in answer["objects"]) or "no object"
+    if "agents" in answer:
+        return "; ".join(_agent_line(agent, answer["step_seconds"]) for agent in answer["agents"])
     if "fillings" in answer:
         return ", ".join(f"{found['token_str']} {found['score']:.2f}" for found in answer["fillings"])
     if "labels" not in answer:
@@ -132,6 +137,16 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
     line = ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
     return f"no answer; the best guess would be {line}" if answer.get("abstains") else line
+
+
+def _agent_line(agent: Mapping[str, Any], step_seconds: float) -> str:
+    if not agent["positions_m"]:
+        return f"{agent['agent_id']} is not seen now"
+    x, y = agent["positions_m"][-1]
+    radius = f" within {agent['radius_m'][-1]:.1f} m" if agent["radius_m"] else ""
+    return (
+        f"{agent['agent_id']} at {x:.1f}, {y:.1f}{radius} in {len(agent['positions_m']) * step_seconds:.1f} s"
+    )
 
 
 def _object_line(found: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def size_of(example: Example) -> int:
 
 def has_sizes(columns: Iterable[Column]) -> bool:
     """Return whether inputs with these columns differ in size; if not, every size is 1."""
-    return any(column.kind in (Kind.TEXT, Kind.MARKED_TEXT) for column in columns)
+    return any(column.kind in (Kind.TEXT, Kind.MARKED_TEXT, Kind.SCENE) for column in columns)
 
 
 def is_foreseeable(columns: Iterable[Column]) -> bool:

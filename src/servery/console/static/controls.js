@@ -110,12 +110,24 @@ function base64Of(file) {
   });
 }
 
+// A scene travels as an object; it is shown and typed as the JSON it is.
+function sceneControl() {
+  const control = element("textarea", { rows: 8 });
+  return {
+    control,
+    isBroad: true,
+    fill: (value) => { control.value = value ? JSON.stringify(value) : ""; },
+    read: () => JSON.parse(control.value),
+  };
+}
+
 const CONTROLS = {
   text: textControl,
   number: numberControl,
   category: categoryControl,
   time: timeControl,
   image: pictureControl,
+  scene: sceneControl,
 };
 
 export function controlFor(column, isAlone) {

@@ -6,8 +6,8 @@ export class Question {
     this.model = model;
     this.path = `/v1/models/${encodeURIComponent(model.id)}/predict`;
     const isAlone = model.inputs.length === 1;
-    // A lone text or picture travels as itself, everything else as an object of columns.
-    this.isBare = isAlone && ["text", "image"].includes(model.inputs[0].kind);
+    // A lone text, picture or scene travels as itself, everything else as an object of columns.
+    this.isBare = isAlone && ["text", "image", "scene"].includes(model.inputs[0].kind);
     this.columns = model.inputs.map((column) => ({ name: column.name, ...controlFor(column, isAlone) }));
     place.replaceChildren(...this.columns.map(drawn));
     this.useExample();
