@@ -249,7 +249,7 @@ class ReadSpans:
 def _best(values: np.ndarray, most: int) -> np.ndarray:
     """Return the places of the largest values that are finite."""
     order = np.argsort(-values, kind="stable")[:most]
-    return order[np.isfinite(values[order])]
+    return np.asarray(order[np.isfinite(values[order])])
 
 
 def _between(values: np.ndarray, firsts: np.ndarray, lasts: np.ndarray) -> np.ndarray:

@@ -79,8 +79,8 @@ class SummaryAnswer(Answer, frozen=True):
 
     Attributes:
         text: The summary.
-        score: How good the model thinks it is, from 0 to 1: of chosen pieces the mean of their scores, of a text written
-            anew the mean chance of its tokens.
+        score: How good the model thinks it is, from 0 to 1: of chosen pieces the mean of their scores, of a text
+            written anew the mean chance of its tokens.
         sentences: Where the pieces stand in the text, in its order; empty where the summary was written anew.
         characters: Of the text that was read.
         warnings: What to know about the answer, by its code.

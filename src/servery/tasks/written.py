@@ -36,7 +36,7 @@ class Attention(msgspec.Struct, frozen=True):
 
 
 class Passage(msgspec.Struct, frozen=True):
-    """A piece of what was read, as good as its score: its text, and where it stands, in characters, the end excluded."""
+    """A piece of what was read: its text, where it stands in characters, the end excluded, and how good it is."""
 
     text: str
     start: int

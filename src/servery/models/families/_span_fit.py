@@ -67,7 +67,7 @@ def fit_spans(work: Work, lessons: Sequence[Lesson], rules: SpanRules) -> tuple[
     features, worth = [], []
     for fold in range(FOLDS):
         tables = tables_without(fold)
-        for place in np.flatnonzero(folds == fold):
+        for place in np.flatnonzero(folds == fold).tolist():
             one = lessons[place]
             read = ReadSpans(one.document, tables, tables.guesses(dict(one.contexts)), rules)
             features.append(read.features)

@@ -43,8 +43,10 @@ class SpanWorth:
         return worth
 
     def of_tokens(self) -> dict[str, np.ndarray]:
-        """Return for each token the best piece of its sentence that begins, or ends, with it, and whether a reference
-        holds it; by role, float64, (tokens,).
+        """Return what each token is worth in each role, float64, (tokens,).
+
+        Of beginning and end it is the best piece of its sentence that begins, or ends, with it; of a member, whether a
+        reference holds it.
         """
         document = self.document
         places = np.arange(len(document))

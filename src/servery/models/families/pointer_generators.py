@@ -57,14 +57,18 @@ class PointerGeneratorRecipe(WritingRecipe):
     ) -> Subwords:
         """Learn the subwords of texts and summaries."""
         references = work.task.encode_targets(work.train, ())
+        summaries = [texts[0] for texts in references]
         encoder = Articles.fit(
             examples,
             [column.name for column in columns],
-            [texts[0] for texts in references],
+            summaries,
             work.train.target.name,
             vocabulary_size=work.hyperparameters["vocabulary_size"],
             max_tokens=work.hyperparameters["max_tokens"],
         )
+        assert isinstance(encoder, Articles)
+        lengths = [len(row) for row in encoder.written_rows(summaries)]
+        encoder.longest_written = int(np.percentile(lengths, 98))
         work.progress.say("Encode", f"{encoder.vocabulary_size:,} subwords")
         return encoder
 

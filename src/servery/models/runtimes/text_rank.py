@@ -23,7 +23,7 @@ class TextRank(Extractor):
     """PageRank over sentences; the weight of an edge is the number of words two share, made fair to long ones.
 
     Source: Mihalcea and Tarau (2004), TextRank: bringing order into texts, sections 2.2 and 4.1. Words that stand in
-    more than `common_share` of a text's sentences say nothing about their likeness; the paper filters by part of speech.
+    more than `common_share` of a text's sentences say nothing about likeness; the paper filters by part of speech.
 
     Args:
         count: Sentences of a summary.

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from servery.nn.embedding import TokenEmbedding
 from servery.nn.pooling import FAR_BELOW
-from servery.nn.recurrence import BothDirections
+from servery.nn.recurrence import BothDirections, lstm_step, remember_at_first
 from servery.nn.sequence_to_sequence import SequenceToSequence, State, scaled
 
 LEAST_CHANCE = 1e-9
@@ -51,7 +51,7 @@ class PointerGenerator(SequenceToSequence):
         self.embedding = TokenEmbedding(vocabulary_size, embedding_size, token_dropout, embedding_dropout)
         self.reader = BothDirections("lstm", embedding_size, hidden_size // 2)
         self.first_state = nn.Linear(hidden_size, 2 * hidden_size)
-        self.writer = nn.LSTMCell(embedding_size, hidden_size)
+        self.writer = nn.LSTM(embedding_size, hidden_size, batch_first=True)
         self.keys = nn.Linear(hidden_size, hidden_size, bias=False)
         self.asks = nn.Linear(hidden_size, hidden_size)
         self.covered = nn.Linear(1, hidden_size, bias=False)
@@ -60,8 +60,9 @@ class PointerGenerator(SequenceToSequence):
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
         self.writes = nn.Linear(2 * hidden_size + embedding_size, 1)
         self.dropout = nn.Dropout(dropout)
-        with torch.no_grad():
-            self.writer.bias_hh[hidden_size : 2 * hidden_size] = 1.0  # forget gates begin open
+        for layer in self.modules():
+            if isinstance(layer, nn.LSTM):
+                remember_at_first(layer)
 
     def forward(self, tokens: Tensor, said: Tensor) -> Tensor:  # type: ignore[override]
         """Return the logarithms of the chances of what follows each token, (rows, said length, vocabulary_size)."""
@@ -71,13 +72,17 @@ class PointerGenerator(SequenceToSequence):
         """Return besides how much each step looked where earlier ones had looked, from 0 to 1, (rows, said length)."""
         read, state = self.begin(tokens)
         vectors = scaled(self.embedding(said)[0])
-        chances, repeated = [], []
+        first = state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0)
+        hidden, _ = self.writer(vectors, first)  # (rows, said length, hidden)
+        asked, covered = self.asks(hidden), state["covered"]
+        every_look, repeated = [], []
         for place in range(said.shape[1]):
-            covered = state["covered"]
-            found, looks, state = self._advance(vectors[:, place], read, state)
-            chances.append(found)
+            looks = self._looks(asked[:, place], read, covered)
+            every_look.append(looks)
             repeated.append(torch.minimum(looks, covered).sum(dim=1))
-        return torch.stack(chances, dim=1), torch.stack(repeated, dim=1)
+            covered = covered + looks
+        looks = torch.stack(every_look, dim=1)  # (rows, said length, length)
+        return self._chances(hidden, vectors, looks, read), torch.stack(repeated, dim=1)
 
     def begin(self, tokens: Tensor) -> tuple[State, State]:
         """Return the reader's states, which tokens there are, and the writer's first state."""
@@ -93,28 +98,27 @@ class PointerGenerator(SequenceToSequence):
 
     def step(self, said: Tensor, read: State, state: State) -> tuple[Tensor, Tensor, State]:
         """Return logarithms of chances, looks and the next state."""
-        return self._advance(scaled(self.embedding.table(said)), read, state)
+        vectors = scaled(self.embedding.table(said))
+        hidden, cell = lstm_step(self.writer, vectors, state["hidden"], state["cell"])
+        looks = self._looks(self.asks(hidden), read, state["covered"])
+        hidden_step, vector_step, look_step = (part.unsqueeze(1) for part in (hidden, vectors, looks))
+        chances = self._chances(hidden_step, vector_step, look_step, read)[:, 0]
+        return chances, looks, {"hidden": hidden, "cell": cell, "covered": state["covered"] + looks}
 
-    def _advance(self, vectors: Tensor, read: State, state: State) -> tuple[Tensor, Tensor, State]:
-        hidden, cell = self._remember(vectors, state["hidden"], state["cell"])
-        tokens, covered = read["tokens"], state["covered"]
-        heard = read["keys"] + self.asks(hidden).unsqueeze(1) + self.covered(covered.unsqueeze(2))
-        energy = self.energy(torch.tanh(heard)).squeeze(2)  # (rows, length)
-        looks = energy.masked_fill(tokens == 0, FAR_BELOW).softmax(dim=1)
-        context = (looks.unsqueeze(1) @ read["values"]).squeeze(1)  # (rows, hidden)
-        seen = self.dropout(torch.cat([hidden, context], dim=1))
+    def _looks(self, asked: Tensor, read: State, covered: Tensor) -> Tensor:
+        """Return how much is looked at each token read, (rows, length), in sum 1."""
+        heard = read["keys"] + asked.unsqueeze(1) + self.covered(covered.unsqueeze(2))
+        energy: Tensor = self.energy(torch.tanh(heard)).squeeze(2).float()
+        return energy.masked_fill(read["tokens"] == 0, FAR_BELOW).softmax(dim=1)
+
+    def _chances(self, hidden: Tensor, vectors: Tensor, looks: Tensor, read: State) -> Tensor:
+        """Return the logarithms of the chances of each step's token, (rows, steps, vocabulary_size)."""
+        values = read["values"]
+        context = looks.to(values.dtype) @ values  # (rows, steps, hidden)
+        seen = self.dropout(torch.cat([hidden, context], dim=2))
         mixed = self.dropout(torch.tanh(self.mix(seen)))
-        own = functional.linear(mixed, self.embedding.table.weight, self.bias).float().softmax(dim=1)
-        writes = self.writes(torch.cat([seen, vectors], dim=1)).float().sigmoid()  # (rows, 1)
-        chances = (writes * own).scatter_add(1, tokens, (1 - writes) * looks.float())
-        following = {"hidden": hidden, "cell": cell, "covered": covered + looks}
-        return chances.clamp(min=LEAST_CHANCE).log(), looks, following
-
-    def _remember(self, vectors: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Return hidden state and cell after one token; written out, so that it can be exported."""
-        layer = self.writer
-        gates = functional.linear(vectors, layer.weight_ih, layer.bias_ih)
-        gates = gates + functional.linear(hidden, layer.weight_hh, layer.bias_hh)
-        enter, forget, new, leave = gates.chunk(4, dim=1)
-        cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
-        return leave.sigmoid() * cell.tanh(), cell
+        own = functional.linear(mixed, self.embedding.table.weight, self.bias).float().softmax(dim=2)
+        writes = self.writes(torch.cat([seen, vectors], dim=2)).float().sigmoid()  # (rows, steps, 1)
+        places = read["tokens"].unsqueeze(1).expand(-1, looks.shape[1], -1)
+        chances: Tensor = (writes * own).scatter_add(2, places, (1 - writes) * looks)
+        return chances.clamp(min=LEAST_CHANCE).log()
