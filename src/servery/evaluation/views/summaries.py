@@ -156,7 +156,8 @@ def _places(tenths: Sequence[int]) -> Figure:
         f"In which tenth of its text each of {total:,} chosen pieces begins: the first tenth is where the baseline "
         "`lead` chooses.",
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        f'style="max-width: {width}px" font-size="12" fill="var(--ink)"><title>Where summaries stand</title>{"".join(bars)}</svg>',
+        f'style="max-width: {width}px" font-size="12" fill="var(--ink)"><title>Where summaries stand</title>'
+        f"{''.join(bars)}</svg>",
         ("Tenth of the text", "Pieces"),
         tuple((str(place + 1), f"{count:,}") for place, count in enumerate(tenths)),
     )
