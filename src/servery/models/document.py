@@ -13,6 +13,7 @@ from servery.metrics.rouge import CJK
 
 CLAUSE_MARKS = frozenset("，,；;：:、。！？!?.—")
 _TOKEN = re.compile(rf"[A-Za-z0-9]+|[{CJK}]|[^\W_A-Za-z0-9{CJK}]+|[^\w\s]|_")
+_CHARACTER = re.compile(rf"[{CJK}]|.[{CJK}]")
 _STOP = re.compile(
     r"[。！？]+[”’」』）]*"  # Chinese sentences need no space after them
     r"|(?<=[\u3400-\u9fff）)\]])[.．]+(?!\d)"  # nor where a Western stop ends them, as in scientific abstracts
@@ -109,19 +110,26 @@ class Document:
 
     @cached_property
     def can_begin(self) -> np.ndarray:
-        """Whether a piece may begin with the token, bool, (tokens,): not within a word that marks join."""
-        before = np.array([self.text[begin - 1] if begin else " " for begin in self.begins], "U1")
-        return self.is_word & ~np.isin(before, list(_JOINING))
+        """Whether a piece may begin with the token, bool, (tokens,): not within a word, nor one that marks join."""
+        before = [self.text[begin - 1] if begin else " " for begin in self.begins]
+        here = [self.text[begin] for begin in self.begins]
+        return self.is_word & ~np.array([*map(_is_joined, before, here)], bool)
 
     @cached_property
     def can_end(self) -> np.ndarray:
         """Whether a piece may end with the token, bool, (tokens,)."""
-        after = np.array([self.text[end] if end < len(self.text) else " " for end in self.ends], "U1")
-        return self.is_word & ~np.isin(after, list(_JOINING))
+        after = [self.text[end] if end < len(self.text) else " " for end in self.ends]
+        here = [self.text[end - 1] for end in self.ends]
+        return self.is_word & ~np.array([*map(_is_joined, after, here)], bool)
 
     def piece(self, first: int, last: int) -> str:
         """Return the text from one token to another, both included."""
         return self.text[self.begins[first] : self.ends[last]]
+
+
+def _is_joined(outside: str, inside: str) -> bool:
+    """Whether a word goes on beyond its edge."""
+    return outside in _JOINING or (outside.isalnum() and not _CHARACTER.match(outside + inside))
 
 
 @lru_cache(65_536)

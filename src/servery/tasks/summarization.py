@@ -230,6 +230,8 @@ class _RowMeans:
 
 def _answer(written: Written, asked: SummarizationParameters) -> SummaryAnswer:
     best, warnings = written.candidates[0], warnings_of(written)
+    if written.characters and not best.text:
+        warnings["no_words"] = "Nothing in the text can be a summary: it has no words."
     if not written.passages:
         return SummaryAnswer(best.text, best.score, (), written.characters, warnings)
     count = asked.max_sentences or written.count
