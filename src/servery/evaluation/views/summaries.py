@@ -154,7 +154,7 @@ def _places(tenths: Sequence[int]) -> Figure:
     return Figure(
         "Where summaries stand",
         f"In which tenth of its text each of {total:,} chosen pieces begins: the first tenth is where the baseline "
-        "`lead` chooses.",
+        "lead chooses.",
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'style="max-width: {width}px" font-size="12" fill="var(--ink)"><title>Where summaries stand</title>'
         f"{''.join(bars)}</svg>",
