@@ -181,9 +181,6 @@ OFFER = Offer(
         RecipeChoice(
             "pointer-generator", "many minutes; writes anew and copies, wants tens of thousands of texts"
         ),
-        RecipeChoice(
-            "pointer-generator", "many minutes; writes anew and copies, wants tens of thousands of texts"
-        ),
     ),
     starter_recipe="phrase-ranker",
     columns={
