@@ -194,7 +194,7 @@ class ReadSpans:
 
     @cached_property
     def features(self) -> np.ndarray:
-        """What is to be seen of each piece, float32, (spans, features); see the names in the code."""
+        """What is to be seen of each piece, float32, (spans, features)."""
         document, rules, firsts, lasts = self.document, self.rules, self.firsts, self.lasts
         begin, end = self.guesses["begin"], self.guesses["end"]
         chance = np.clip(self.guesses["member"], 0.0, 1.0) * document.is_word
@@ -211,24 +211,44 @@ class ReadSpans:
         new, total = self._new_chance(chance), float(chance[first].sum()) + 1e-6
         energy = np.maximum(_between(self.rarity**2, firsts, lasts), 1e-6)
         whole = np.sqrt(float(((times * self.rarity[first]) ** 2).sum()) + 1e-6)
-        columns = (
-            *(begin[firsts], end[lasts], begin[firsts] + end[lasts]),
-            *(begin[firsts] - begin.max(), end[lasts] - end.max()),
-            *(best_begin - begin.max(), begin[firsts] - best_begin),
-            *(_between(chance, firsts, lasts), new, new / total),
-            *(2 * new / (words + rules.typical), 2 * new / (words + 0.6 * total)),
-            *(_between(chance, firsts, lasts) / words, words, words / rules.typical),
-            *(sentence, sentences - 1 - sentence, np.full(len(firsts), sentences), sentence / sentences),
-            *(np.full(len(firsts), len(document)), firsts / len(document)),
-            *(firsts - first_of, last_of - lasts, (firsts - first_of) / long, (last_of - lasts) / long, long),
-            _between(~document.is_word, firsts, lasts),
-            *(_kind_of(document, firsts - 1), _kind_of(document, lasts + 1)),
-            _between(self.rarity, firsts, lasts) / words,
-            _between(self.rarity * np.log1p(often), firsts, lasts) / words,
-            _between(often * self.rarity**2, firsts, lasts)
-            / (whole * np.sqrt(energy)),  # cosine with the whole
-        )
-        return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
+        offset, rest = firsts - first_of, last_of - lasts
+        sure, rare = _between(chance, firsts, lasts), _between(self.rarity, firsts, lasts)
+        central = _between(often * self.rarity**2, firsts, lasts)
+        columns = {
+            "begin": begin[firsts],
+            "end": end[lasts],
+            "begin and end": begin[firsts] + end[lasts],
+            "begin under the best": begin[firsts] - begin.max(),
+            "end under the best": end[lasts] - end.max(),
+            "sentence's begin under the best": best_begin - begin.max(),
+            "begin under the sentence's best": begin[firsts] - best_begin,
+            "chance of members": sure,
+            "chance of members, each once": new,
+            "share of all members": new / total,
+            "expected F1": 2 * new / (words + rules.typical),
+            "expected F1 of a summary of this text": 2 * new / (words + 0.6 * total),
+            "chance of a word": sure / words,
+            "words": words,
+            "words by the typical": words / rules.typical,
+            "sentence": sentence,
+            "sentences after it": sentences - 1 - sentence,
+            "sentences": np.full(len(firsts), sentences),
+            "place of the sentence": sentence / sentences,
+            "tokens of the text": np.full(len(firsts), len(document)),
+            "place": firsts / len(document),
+            "tokens left out before": offset,
+            "tokens left out after": rest,
+            "share left out before": offset / long,
+            "share left out after": rest / long,
+            "tokens of the sentence": long,
+            "marks": _between(~document.is_word, firsts, lasts),
+            "what stands before": _kind_of(document, firsts - 1),
+            "what stands after": _kind_of(document, lasts + 1),
+            "rarity of a word": rare / words,
+            "weight of a word": _between(self.rarity * np.log1p(often), firsts, lasts) / words,
+            "cosine with the text": central / (whole * np.sqrt(energy)),
+        }
+        return np.stack([np.asarray(column, np.float32) for column in columns.values()], axis=1)
 
     def _new_chance(self, chance: np.ndarray) -> np.ndarray:
         """Return the sum of the chances of each piece's words, each word once, float64, (spans,)."""

@@ -111,8 +111,7 @@ def _cohesion(lessons: Sequence[Lesson]) -> np.ndarray:
     Source: Church and Hanks (1990), Word association norms, mutual information, and lexicography, section 3.
     """
     numbers = np.concatenate([one.document.numbers for one in lessons])
-    values, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    del values
+    _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     times = counts[which.reshape(-1)].astype(np.float64)
     pairs = hashed(1, numbers[:-1], numbers[1:])
     together = np.bincount(pairs, minlength=TABLE)
