@@ -17,8 +17,10 @@ from servery.models.span_reading import (
     read_spans,
 )
 
-TEXT = "The state-of-the-art pump (a new one, by us) doesn't leak. "
-    "提出一种基于注意力的水泵模型(BERT)。Nobody knows why it works so well."
+TEXT = (
+    "The state-of-the-art pump (a new one, by us) doesn't leak. 提出一种基于注意力的水泵模型(BERT)。"
+    "Nobody knows why it works so well."
+)
 RULES = SpanRules(has_phrases=True, begins=30, shortest=2, longest=8, typical=5.0)
 
 
