@@ -41,13 +41,13 @@ class SpanRankerRecipe(Recipe):
     has_phrases: ClassVar[bool]
     defaults = {
         "count": 0,
-        "begins": 14,
-        "guess_penalty": 20.0,
+        "begins": 20,
+        "guess_penalty": 40.0,
         "num_leaves": 15,
         "learning_rate": 0.05,
-        "rounds": 250,
+        "rounds": 200,
     }
-    search_space = {"num_leaves": (7, 15, 31), "guess_penalty": (5.0, 20.0, 80.0), "rounds": (150, 250, 500)}
+    search_space = {"num_leaves": (7, 15, 31), "guess_penalty": (10.0, 40.0, 160.0), "rounds": (100, 200, 400)}
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the characters."""
