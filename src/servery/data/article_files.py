@@ -11,19 +11,23 @@ from servery.data.readers import read_raw
 
 TEXTS = ("text", "source", "article", "document", "abstract")
 """What the column of texts may be called."""
+SUMMARIES = ("summary", "summaries", "highlights", "references")
+"""What the column of summaries may be called; a cell may hold one or several."""
 
 
 def read_articles(path: Path) -> RawTable:
-    """Read a file whose texts are cells of text or lists of sentences.
+    """Read a file whose texts are cells of text or lists of sentences; summaries become lists of one or several.
 
     Raises:
         DataError: The file is missing, empty or of another format.
     """
     raw = read_raw(path)
-    values = {
-        name: object_array([_joined(cell) for cell in cells]) if name in TEXTS else cells
-        for name, cells in raw.values.items()
-    }
+    values = dict(raw.values)
+    for name, cells in raw.values.items():
+        if name in TEXTS:
+            values[name] = object_array([_joined(cell) for cell in cells])
+        elif name in SUMMARIES:
+            values[name] = object_array([(cell,) if isinstance(cell, str) else cell for cell in cells])
     return replace(raw, values=values)
 
 

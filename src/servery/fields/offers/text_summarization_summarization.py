@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from servery.data.article_files import read_articles
+from servery.data.article_files import SUMMARIES, TEXTS, read_articles
 from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
@@ -188,7 +188,7 @@ OFFER = Offer(
         "summary": "what it says in short, or a list of texts each of which says it well",
     },
     target="summary",
-    kinds={"text": "text", "summary": "text", "abstract": "text", "title": "text"},
+    kinds={**dict.fromkeys(TEXTS, "text"), **dict.fromkeys(SUMMARIES, "texts"), "title": "text"},
     known_datasets=(_SCITLDR, _CSL_TITLE),
     sample=sample,
     read=read_articles,

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from servery.data.columns import Kind
+from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
+from servery.errors import DataError
 from servery.models.encoders.utf8 import Utf8
 from servery.models.extraction import Extractor
 from servery.models.families._assembly import assemble, columns_for, say_left_out
@@ -54,13 +55,29 @@ class ExtractiveRecipe(Recipe):
 
     def make(self, work: Work) -> Made:
         """Choose how long a summary is."""
-        columns = columns_for(work.train, frozenset({Kind.TEXT}))
+        columns = one_text(work.train)
         say_left_out(work, columns)
         encoder = Utf8([column.name for column in columns], MOST_CHARACTERS)
         some = work.train.take(np.arange(min(len(work.train), COMPARED_ROWS)))
         runtime = best_on(work, self.choices(work.hyperparameters), encoder, some)
         work.progress.say("Length", ", ".join(f"{name} {value}" for name, value in runtime.options().items()))
         return Made(assemble(work, self.name, columns, (), encoder, runtime, self.reason))
+
+
+def one_text(dataset: Dataset) -> tuple[Column, ...]:
+    """Return the column of texts.
+
+    Raises:
+        DataError: There is none, or more than one: places in a summary would be of no one text.
+    """
+    columns = columns_for(dataset, frozenset({Kind.TEXT}))
+    if len(columns) > 1:
+        raise DataError(
+            f"A summary is of one text; the inputs are {', '.join(repr(column.name) for column in columns)}.",
+            hint="give the columns to leave out the role ignored, e.g. --role title=ignored",
+            param="data",
+        )
+    return columns
 
 
 def best_on(work: Work, choices: Sequence[Extractor], encoder: Utf8, rows: Dataset) -> Extractor:

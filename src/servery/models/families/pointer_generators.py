@@ -18,6 +18,7 @@ from servery.models.families._measures import mean_tokens
 from servery.models.families._network import NetworkSize
 from servery.models.families._pairs import PairExamples
 from servery.models.families._writing import WRITING_TRAINING, WritingObjective, WritingRecipe
+from servery.models.families.extractive import one_text
 from servery.models.recipe import Objective, Work
 from servery.nn.networks.pointer_generator import PointerGenerator
 from servery.tasks.task import LearnableTask
@@ -51,6 +52,10 @@ class PointerGeneratorRecipe(WritingRecipe):
         "coverage": 1.0,
     }
     search_space = {"learning_rate": (1e-3, 3e-3), "hidden_size": (128, 192, 256), "coverage": (0.0, 1.0)}
+
+    def columns(self, dataset: Dataset) -> tuple[Column, ...]:
+        """Return the column of texts."""
+        return one_text(dataset)
 
     def fit_encoder(
         self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]

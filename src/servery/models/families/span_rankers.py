@@ -7,17 +7,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from servery.data.columns import Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics.rouge import rouge_words
 from servery.models.encoders._words import text_of
 from servery.models.encoders.utf8 import Utf8
 from servery.models.extraction import Extractor
-from servery.models.families._assembly import assemble, columns_for, say_left_out
+from servery.models.families._assembly import assemble, say_left_out
 from servery.models.families._measures import mean_characters
 from servery.models.families._span_fit import Lesson, fit_spans, lesson
-from servery.models.families.extractive import COMPARED_ROWS, LENGTHS, MOST_CHARACTERS
+from servery.models.families.extractive import COMPARED_ROWS, LENGTHS, MOST_CHARACTERS, one_text
 from servery.models.recipe import Cost, Made, Recipe, Work
 from servery.models.runtimes.span_ranker import SpanRanker
 from servery.models.span_reading import SpanRules
@@ -47,7 +46,11 @@ class SpanRankerRecipe(Recipe):
         "learning_rate": 0.05,
         "rounds": 200,
     }
-    search_space = {"num_leaves": (7, 15, 31), "guess_penalty": (10.0, 40.0, 160.0), "rounds": (100, 200, 400)}
+    search_space = {
+        "num_leaves": (7, 15, 31),
+        "guess_penalty": (10.0, 40.0, 160.0),
+        "rounds": (100, 200, 400),
+    }
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
         """Estimate from the characters."""
@@ -60,7 +63,7 @@ class SpanRankerRecipe(Recipe):
 
     def make(self, work: Work) -> Made:
         """Learn to rank, then choose how many pieces make a summary."""
-        columns = columns_for(work.train, frozenset({Kind.TEXT}))
+        columns = one_text(work.train)
         say_left_out(work, columns)
         encoder = Utf8([column.name for column in columns], MOST_CHARACTERS)
         lessons, rules = self._lessons(work, encoder)
