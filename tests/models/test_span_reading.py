@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 from servery.models.document import Document
-from servery.models.span_reading import (
-    BITS,
-    COHESION,
-    ROLES,
-    TABLE,
-    ReadSpans,
-    SpanRules,
-    SpanTables,
-    contexts,
-    hashed,
-    read_spans,
-)
+from servery.models.span_reading import COHESION, ReadSpans, SpanRules, read_spans
+from servery.models.token_contexts import BITS, ROLES, TABLE, TokenTables, contexts, hashed
 
 TEXT = (
     "The state-of-the-art pump (a new one, by us) doesn't leak. 提出一种基于注意力的水泵模型(BERT)。"
@@ -25,21 +15,21 @@ RULES = SpanRules(has_phrases=True, begins=30, shortest=2, longest=8, typical=5.
 
 
 @pytest.fixture
-def tables() -> SpanTables:
+def tables() -> TokenTables:
     """Learned nothing but that 注意力 is one word."""
     cohesion = np.zeros(TABLE, np.float32)
     numbers = Document.of("注意力").numbers
     cohesion[hashed(1, numbers[:-1], numbers[1:])] = 2 * COHESION
     ones = np.ones(TABLE, np.float32)
     weights = np.random.default_rng(0).normal(0, 0.1, (len(ROLES), TABLE)).astype(np.float32)
-    return SpanTables(weights, np.zeros(len(ROLES), np.float32), ones, cohesion)
+    return TokenTables(weights, np.zeros(len(ROLES), np.float32), ones, cohesion)
 
 
 def pieces(read: ReadSpans) -> list[str]:
     return [read.document.piece(*span) for span in zip(read.firsts, read.lasts, strict=True)]
 
 
-def test_phrases_keep_words_and_brackets_whole_and_stay_in_their_sentence(tables: SpanTables) -> None:
+def test_phrases_keep_words_and_brackets_whole_and_stay_in_their_sentence(tables: TokenTables) -> None:
     (read,) = read_spans([Document.of(TEXT)], tables, RULES)
     sentences, phrases = pieces(read)[:3], pieces(read)[3:]
     assert sentences[2] == "Nobody knows why it works so well."
@@ -55,13 +45,13 @@ def test_phrases_keep_words_and_brackets_whole_and_stay_in_their_sentence(tables
     assert any("注意力" in phrase for phrase in phrases)
 
 
-def test_without_phrases_there_are_the_sentences(tables: SpanTables) -> None:
+def test_without_phrases_there_are_the_sentences(tables: TokenTables) -> None:
     rules = SpanRules(False, 30, 2, 8, 5.0)
     (read,) = read_spans([Document.of(TEXT)], tables, rules)
     assert len(pieces(read)) == len(read.features) == 3
 
 
-def test_what_is_seen_of_a_text_does_not_depend_on_the_others(tables: SpanTables) -> None:
+def test_what_is_seen_of_a_text_does_not_depend_on_the_others(tables: TokenTables) -> None:
     documents = [Document.of(TEXT), Document.of("One sentence only"), Document.of("是。")]
     together = read_spans(documents, tables, RULES)
     for document, read in zip(documents, together, strict=True):

@@ -1,4 +1,4 @@
-"""What is to be seen of pieces of a text: what stands around their ends, what they hold, and where they stand."""
+"""What is to be seen of pieces of a text: what they hold, where they stand, and how promising their ends are."""
 
 from __future__ import annotations
 
@@ -9,81 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from servery.models.document import Document
+from servery.models.token_contexts import TokenTables, contexts, hashed, moved
 
-BITS = 17
-TABLE = 1 << BITS
-"""What stands around a token is hashed to so many numbers; few of those that matter fall together."""
-ROLES = ("begin", "end", "member")
-"""What is guessed of each token: how good a summary that begins with it can be, one that ends with it, and whether it
-stands in the reference.
-"""
 COHESION = 3.0
 """Mutual information, in nats, from which two characters are taken for parts of one word."""
-_EDGE, _SENTENCE_EDGE = np.uint32(1), np.uint32(2)
 _OPENING, _CLOSING = "(（[【《“「", ")）]】》”」"
-_MIX, _MORE = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B)
-
-
-def hashed(kind: int, *parts: np.ndarray) -> np.ndarray:
-    """Return a number below TABLE for each row of parts, int32, (rows,).
-
-    Args:
-        kind: What the parts mean; the same parts of another kind have another number.
-        parts: uint32, (rows,) each.
-    """
-    mixed = np.full(len(parts[0]), kind + 1, np.uint32) * _MORE
-    for part in parts:
-        mixed = (mixed ^ part) * _MIX
-        mixed ^= mixed >> np.uint32(15)
-    mixed *= _MORE
-    return np.asarray(mixed >> np.uint32(32 - BITS), np.int32)
-
-
-def contexts(document: Document) -> dict[str, np.ndarray]:
-    """Return for each role what stands around each token, as hashes, int32, (tokens, kinds of context)."""
-    here, sentence, count = document.numbers, document.sentence, len(document)
-    is_first = np.diff(sentence, prepend=-1) > 0
-    is_last = np.append(is_first[1:], True)
-    before = _moved(here, 1)
-    before[is_first] = _SENTENCE_EDGE
-    earlier, after, later = _moved(here, 2), _moved(here, -1), _moved(here, -2)
-    place = np.minimum(sentence, 6).astype(np.uint32)
-    from_end = np.minimum(sentence[-1] - sentence, 4).astype(np.uint32)
-    _, first, which, times = np.unique(here, return_index=True, return_inverse=True, return_counts=True)
-    often = np.minimum(times, 5)[which.reshape(-1)].astype(np.uint32)
-    early = (5 * first[which.reshape(-1)] // max(count, 1)).astype(np.uint32)
-    around = [(here,), (before, here), (here, after), (before, here, after)]
-    kinds: dict[str, list[tuple[np.ndarray, ...]]] = {
-        "begin": [
-            *around,
-            *((before,), (earlier, before), (earlier, before, here), (earlier, before, here, after)),
-            *((place,), (from_end,), (place, is_first.astype(np.uint32)), (often, often)),
-        ],
-        "end": [
-            *around,
-            *((earlier, before, here), (after,), (after, later)),
-            *((place,), (from_end,), (place, is_last.astype(np.uint32)), (often, often)),
-        ],
-        "member": [
-            *around,
-            *((often, place), (often, early), (here, often), (place,), (from_end,)),
-        ],
-    }
-    return {
-        role: np.stack(
-            [hashed(100 * number + kind, *parts) for kind, parts in enumerate(kinds[role])], axis=1
-        )
-        for number, role in enumerate(ROLES)
-    }
-
-
-def _moved(numbers: np.ndarray, by: int) -> np.ndarray:
-    moved = np.full(len(numbers), _EDGE, np.uint32)
-    if by > 0:
-        moved[by:] = numbers[:-by]
-    else:
-        moved[:by] = numbers[-by:]
-    return moved
 
 
 @dataclass(frozen=True)
@@ -105,30 +35,6 @@ class SpanRules:
     typical: float
 
 
-@dataclass(frozen=True)
-class SpanTables:
-    """What was learned about tokens, by their hashes.
-
-    Attributes:
-        weights: Of the contexts of each role, float32, (3, TABLE).
-        biases: float32, (3,).
-        rarity: Inverse document frequency, float32, (TABLE,).
-        cohesion: How much two neighbours belong together, float32, (TABLE,).
-    """
-
-    weights: np.ndarray
-    biases: np.ndarray
-    rarity: np.ndarray
-    cohesion: np.ndarray
-
-    def guesses(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what is guessed of each token from its contexts, by role, float32, (tokens,)."""
-        return {
-            role: self.weights[number][found[role]].sum(axis=1) + self.biases[number]
-            for number, role in enumerate(ROLES)
-        }
-
-
 class ReadSpans:
     """The pieces of one document and what is to be seen of them.
 
@@ -140,7 +46,7 @@ class ReadSpans:
     """
 
     def __init__(
-        self, document: Document, tables: SpanTables, guesses: dict[str, np.ndarray], rules: SpanRules
+        self, document: Document, tables: TokenTables, guesses: dict[str, np.ndarray], rules: SpanRules
     ) -> None:
         self.document, self.tables, self.guesses, self.rules = document, tables, guesses, rules
         self.rarity = tables.rarity[hashed(0, document.numbers)] * document.is_word
@@ -182,7 +88,7 @@ class ReadSpans:
         document = self.document
         touches = np.append(False, document.begins[1:] == document.ends[:-1])
         are_words = document.is_word & np.append(False, document.is_word[:-1])
-        pairs = hashed(1, _moved(document.numbers, 1), document.numbers)
+        pairs = hashed(1, moved(document.numbers, 1), document.numbers)
         return np.asarray(touches & are_words & (self.tables.cohesion[pairs] > COHESION))
 
     @cached_property
@@ -285,6 +191,6 @@ def _kind_of(document: Document, places: np.ndarray) -> np.ndarray:
     return np.where(inside, np.where(is_word, 1, 2), 0)
 
 
-def read_spans(documents: Sequence[Document], tables: SpanTables, rules: SpanRules) -> list[ReadSpans]:
+def read_spans(documents: Sequence[Document], tables: TokenTables, rules: SpanRules) -> list[ReadSpans]:
     """Return the pieces of documents, each with at least one sentence."""
     return [ReadSpans(d, tables, tables.guesses(contexts(d)), rules) for d in documents]

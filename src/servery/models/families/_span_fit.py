@@ -15,15 +15,8 @@ from servery.errors import TrainingError
 from servery.models.document import Document
 from servery.models.families._span_worth import SpanWorth
 from servery.models.recipe import Work
-from servery.models.span_reading import (
-    ROLES,
-    TABLE,
-    ReadSpans,
-    SpanRules,
-    SpanTables,
-    contexts,
-    hashed,
-)
+from servery.models.span_reading import ReadSpans, SpanRules
+from servery.models.token_contexts import ROLES, TABLE, TokenTables, contexts, hashed
 
 FOLDS = 4
 """Trees learn from guesses about texts that the guesses were not learned from."""
@@ -47,7 +40,9 @@ def lesson(text: str, references: Sequence[str], longest: int) -> Lesson:
     return Lesson(document, contexts(document), worth, worth.of_tokens())
 
 
-def fit_spans(work: Work, lessons: Sequence[Lesson], rules: SpanRules) -> tuple[SpanTables, lightgbm.Booster]:
+def fit_spans(
+    work: Work, lessons: Sequence[Lesson], rules: SpanRules
+) -> tuple[TokenTables, lightgbm.Booster]:
     """Return tables and trees.
 
     Args:
@@ -58,11 +53,11 @@ def fit_spans(work: Work, lessons: Sequence[Lesson], rules: SpanRules) -> tuple[
     rarity, cohesion = _rarity(lessons), _cohesion(lessons)
     folds = np.random.default_rng(work.seed).permutation(len(lessons)) % FOLDS
 
-    def tables_without(fold: int) -> SpanTables:
+    def tables_without(fold: int) -> TokenTables:
         kept = [one for one, of in zip(lessons, folds, strict=True) if of != fold] or list(lessons)
         weights, biases = _guessing(kept, work.hyperparameters["guess_penalty"])
         work.progress.update("Guesses", fold + 1, FOLDS + 1)
-        return SpanTables(weights, biases, rarity, cohesion)
+        return TokenTables(weights, biases, rarity, cohesion)
 
     features, worth = [], []
     for fold in range(FOLDS):

@@ -15,7 +15,8 @@ from safetensors.numpy import load_file, save_file
 from servery.errors import ArtifactError
 from servery.models.document import Document
 from servery.models.extraction import Extractor, Spans
-from servery.models.span_reading import TABLE, SpanRules, SpanTables, read_spans
+from servery.models.span_reading import SpanRules, read_spans
+from servery.models.token_contexts import TABLE, TokenTables
 
 TABLES, TREES = "tables.safetensors", "trees.txt"
 
@@ -34,7 +35,7 @@ class SpanRanker(Extractor):
     name = "span_ranker"
 
     def __init__(
-        self, count: int, rules: SpanRules, tables: SpanTables, trees: lightgbm.Booster, threads: int
+        self, count: int, rules: SpanRules, tables: TokenTables, trees: lightgbm.Booster, threads: int
     ) -> None:
         super().__init__(count)
         self.rules, self.tables, self.trees, self.threads = rules, tables, trees, threads
@@ -71,7 +72,7 @@ class SpanRanker(Extractor):
         """
         try:
             found = load_file(folder / TABLES)
-            tables = SpanTables(**{name: found[name] for name in _names()})
+            tables = TokenTables(**{name: found[name] for name in _names()})
             if any(array.shape[-1] != TABLE for array in (tables.weights, tables.rarity, tables.cohesion)):
                 raise ValueError("tables of another size")
             trees = lightgbm.Booster(model_str=(folder / TREES).read_text(encoding="utf-8"))
@@ -83,7 +84,7 @@ class SpanRanker(Extractor):
 
 
 def _names() -> list[str]:
-    return [field.name for field in dataclasses.fields(SpanTables)]
+    return [field.name for field in dataclasses.fields(TokenTables)]
 
 
 RUNTIME = SpanRanker
