@@ -113,14 +113,14 @@ class Document:
         """Whether a piece may begin with the token, bool, (tokens,): not within a word, nor one that marks join."""
         before = [self.text[begin - 1] if begin else " " for begin in self.begins]
         here = [self.text[begin] for begin in self.begins]
-        return self.is_word & ~np.array([*map(_is_joined, before, here)], bool)
+        return np.asarray(self.is_word & ~np.array([*map(_is_joined, before, here)], bool))
 
     @cached_property
     def can_end(self) -> np.ndarray:
         """Whether a piece may end with the token, bool, (tokens,)."""
         after = [self.text[end] if end < len(self.text) else " " for end in self.ends]
         here = [self.text[end - 1] for end in self.ends]
-        return self.is_word & ~np.array([*map(_is_joined, after, here)], bool)
+        return np.asarray(self.is_word & ~np.array([*map(_is_joined, after, here)], bool))
 
     def piece(self, first: int, last: int) -> str:
         """Return the text from one token to another, both included."""
