@@ -30,7 +30,7 @@ def test_the_hub_client_summarizes(server: Any, home: Any, call: Call) -> None:
     )
     assert client.summarization(TEXT, truncation="longest_first", clean_up_tokenization_spaces=True)
     short = client.summarization(TEXT, generate_parameters={"max_length": 4})
-    assert short.summary_text == "The mayor sang."
+    assert short.summary_text == "A new pump in"
     with pytest.raises(HfHubHTTPError, match="min_tokens"):
         client.summarization(TEXT, generate_parameters={"min_tokens": 4})
 

@@ -30,6 +30,9 @@ from servery.tasks.written import (
 MOST_TRIVIAL = 200
 """References that are compared with each other to find the most typical one."""
 
+WORTH_SHOWING = 0.6
+"""A piece that fits a wanted length takes the place of a longer one only if its score is at least this share of it."""
+
 _Length = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 _Beam = Annotated[int, msgspec.Meta(ge=1, le=16)]
 _Penalty = Annotated[float, msgspec.Meta(ge=0.0, le=2.0)]
@@ -238,11 +241,12 @@ def _answer(written: Written, asked: SummarizationParameters) -> SummaryAnswer:
     chosen = best_apart(written.passages, count)
     if asked.longest is not None:
         chosen = within(written.passages, count, asked.longest)
-    if not chosen and asked.longest is not None:
-        chosen = [shortened(written.passages[0], asked.longest)]
-        warnings["cut_off"] = (
-            f"No piece of the text is as short as {asked.longest} words; the best one was cut off."
-        )
+        least = WORTH_SHOWING * written.passages[0].score
+        if not any(passage.score >= least for passage in chosen):
+            chosen = [shortened(written.passages[0], asked.longest)]
+            warnings["cut_off"] = (
+                f"No good piece of the text is as short as {asked.longest} words; the best one was cut off."
+            )
     score = round(float(np.mean([passage.score for passage in chosen])), 4)
     return SummaryAnswer(joined_passages(chosen), score, tuple(chosen), written.characters, warnings)
 
