@@ -55,6 +55,9 @@ def test_examples_go_from_the_best_to_the_worst_and_what_was_chosen_is_marked() 
 def test_words_that_the_text_lacks_are_marked_in_a_summary_written_anew() -> None:
     (example,) = [e for e in found(WRITTEN)["examples"] if not marked(e["source"])]
     assert marked(example["summary"]) == ["that "]
+    examples = found((Written((Candidate("乙BERT的丙", 0.9),), 5),) * 3)["examples"]
+    (chinese,) = [e for e in examples if e["source"][0]["text"] == TEXTS[1]]
+    assert marked(chinese["summary"]) == ["BERT的"]
 
 
 def test_places_are_counted_in_tenths_and_drawn_only_where_something_was_chosen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from servery.data.columns import Kind
 from servery.evaluation.figure import Figure
 from servery.evaluation.view import Case, View
-from servery.metrics.rouge import rouge_words
+from servery.models.document import Document
 from servery.tasks.passages import best_apart
 from servery.tasks.summarization import SUMMARIZATION
 from servery.tasks.task import LearnableTask
@@ -25,7 +26,7 @@ TENTHS = 10
 BAR_HEIGHT, BAR_WIDTH, GAP = 120, 46, 6
 """Of the picture of places, in pixels."""
 _MARK = "background: var(--tint); border-bottom: 2px solid var(--accent)"
-_NEW = "border-bottom: 2px dotted var(--bad)"
+_NEW = "background: none; border-bottom: 2px dotted var(--bad)"
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,13 @@ def _marked(text: str, passages: Sequence[Passage]) -> list[Piece]:
 
 
 def _new_words(summary: str, text: str) -> list[Piece]:
-    """Cut a summary that was written anew at its spaces, and mark what has words that the text has not."""
-    known = frozenset(rouge_words(text))
-    if " " not in summary:
-        return [Piece(letter, not known.issuperset(rouge_words(letter))) for letter in summary]
-    words = summary.split(" ")
+    """Cut a summary that was written anew, and mark the words that the text does not have."""
+    said, known = Document.of(summary), frozenset(Document.of(text).numbers.tolist())
+    is_new = said.is_word & np.array([number not in known for number in said.numbers.tolist()], bool)
+    cuts = [0, *said.begins[1:].tolist(), len(summary)]
     return [
-        Piece(word + (" " if place + 1 < len(words) else ""), not known.issuperset(rouge_words(word)))
-        for place, word in enumerate(words)
+        Piece("".join(summary[cuts[place] : cuts[place + 1]] for place in places), is_marked)
+        for is_marked, places in groupby(range(len(said)), key=is_new.tolist().__getitem__)
     ]
 
 

@@ -179,7 +179,7 @@ OFFER = Offer(
             "phrase-ranker", "a minute; the best piece of a sentence: for lines and titles, the one to use"
         ),
         RecipeChoice(
-            "pointer-generator", "many minutes; writes anew and copies, wants tens of thousands of texts"
+            "pointer-generator", "many minutes; writes anew and copies, the better the more texts there are"
         ),
     ),
     starter_recipe="phrase-ranker",
