@@ -204,6 +204,7 @@ def furnish(home: Home) -> None:
     interpreters = load_room("interpreter")
     home.register("interpreter", interpreters.interpreter(), "production")
     home.register("linguist", interpreters.linguist(), "production")
+    home.register("abridger", load_room("summarizers").abridger(), "production")
     home.register("names", load_room("names").names(), "production")
     graphs = load_room("graphs")
     home.register("capitals", graphs.capitals(), "production")

@@ -33,6 +33,20 @@ PICTURE: dict[str, Any] = {
     "initializer_range": 0.5,
     "id2label": {0: "cat", 1: "dog", 2: "fox"},
 }
+WRITER: dict[str, Any] = {
+    "d_model": 32,
+    **{
+        f"{side}_{what}": size
+        for side in ("encoder", "decoder")
+        for what, size in (("layers", 1), ("ffn_dim", 48))
+    },
+    **{f"{side}_attention_heads": 4 for side in ("encoder", "decoder")},
+    "max_position_embeddings": 32,
+    "init_std": 0.5,
+    **{"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 3},
+    "forced_eos_token_id": 3,
+    "task_specific_params": {"summarization": {"prefix": "the sky ", "max_length": 12, "num_beams": 2}},
+}
 LABELS = {0: "bad", 1: "fine", 2: "good"}
 TAGS = {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -46,6 +60,7 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "tagging": ("BertConfig", "BertForTokenClassification", {**SHAPE, "id2label": TAGS}),
     "fill-mask": ("BertConfig", "BertForMaskedLM", SHAPE),
     "sentence-embedding": ("MPNetConfig", "MPNetModel", SHAPE),
+    "summarization": ("BartConfig", "BartForConditionalGeneration", WRITER),
     "image-classification": ("ViTConfig", "ViTForImageClassification", PICTURE),
 }
 """Name of a task to the library's classes of config and model, and the config."""

@@ -29,6 +29,7 @@ NETWORKS = [
     for recipe in RECIPES
     if "learning_rate" in recipe.defaults and recipe.name != "gradient-boosting"
     if "translation" not in recipe.tasks  # two exports each: tests/optimize/test_export_writing.py
+    if "summarization" not in recipe.tasks  # trees, and a writer as above
     if "link-prediction" not in recipe.tasks  # served from numpy
     if "text-generation" not in recipe.tasks  # a state or keys and values are carried from token to token
     if recipe.name

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -41,6 +42,18 @@ def interpreter() -> Callable[..., Predictor]:
     spec.loader.exec_module(module)
     made: Callable[..., Predictor] = module.interpreter
     return made
+
+
+@pytest.fixture(scope="session")
+def summarizers() -> ModuleType:
+    """The house's makers of tiny models that summarize."""
+    path = Path(__file__).parents[1] / "gateway" / "rooms" / "summarizers.py"
+    spec = importlib.util.spec_from_file_location("servery_test_summarizers", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

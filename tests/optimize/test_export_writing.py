@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from servery.fields._field import find_field
 from servery.models.predictor import Predictor
 from servery.models.runtime import find_runtime
 from servery.optimize.export import export_to_onnx
+from servery.tasks.summarization import SummarizationParameters, SummaryAnswer
 from servery.tasks.translation import TranslationAnswer, TranslationParameters
 from servery.tasks.written import texts_of
 
@@ -53,6 +55,23 @@ def test_it_writes_the_same_texts_in_onnx(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("onnx_translator ")
+
+
+def test_a_network_that_copies_writes_the_same_summaries_in_onnx(
+    summarizers: ModuleType, tmp_path: Path
+) -> None:
+    original, reports = summarizers.reporter(), summarizers.reports(20)
+    exported = export_to_onnx(original, reports)
+    assert exported.runtime.name == "onnx_translator", exported.runtime_reason
+    loaded = Predictor.load(exported.save(tmp_path))
+    rows = [*reports.examples(), {"text": ""}]
+    assert texts_of(loaded.outputs(rows)) == texts_of(original.outputs(rows))
+    asked = SummarizationParameters(max_length=3)
+    long, (short,) = loaded.predict([{"text": rows[0]["text"] * 4}])[0], loaded.predict(rows[:1], asked)
+    assert isinstance(long, SummaryAnswer)
+    assert isinstance(short, SummaryAnswer)
+    assert "beginning_only" in long.warnings
+    assert 0 < len(short.text) < len(long.text)
 
 
 @pytest.mark.parametrize("name", ["onnx_translator", "torch_translator"])

@@ -128,6 +128,21 @@ def test_a_mask_is_filled_as_the_library_fills_it(workspace: Workspace, folders:
             load("fill-mask", workspace)(wrong)
 
 
+def test_a_summary_is_what_the_library_writes(workspace: Workspace, folders: dict[str, Path]) -> None:
+    folder, ask = folders["summarization"], load("summarization", workspace)
+    writer = transformers.BartForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        read = tokens(folder, f"the sky {TEXT}")["input_ids"]
+        written = writer.generate(read, num_beams=2, max_new_tokens=12, max_length=None, early_stopping=True)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    answer = ask(TEXT).outputs[0]
+    assert answer["text"] == tokenizer.decode(written[0].tolist()).strip()
+    assert 0 < answer["score"] <= 1
+    assert len(ask(TEXT, max_length=3).outputs[0]["text"].split()) <= 3 < len(answer["text"].split())
+    assert "beginning_only" in ask(" ".join([TEXT] * 9)).outputs[0]["warnings"]
+    assert ask("").outputs[0]["text"] == ""
+
+
 def test_a_vector_is_the_mean_of_the_library_s(workspace: Workspace, folders: dict[str, Path]) -> None:
     folder = folders["sentence-embedding"]
     given = tokens(folder, TEXT)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 METRICS: Mapping[str, tuple[str, str, bool]] = {
+    "rouge_1": ("ROUGE-1", "words shared with the best reference, F1 from 0 to 100", True),
+    "rouge_2": ("ROUGE-2", "pairs of words shared with that reference, F1 from 0 to 100", True),
+    "rouge_l": (
+        "ROUGE-L",
+        "longest row of words, with gaps, shared with that reference, from 0 to 100",
+        True,
+    ),
     "bleu": (
         "BLEU",
         "runs of up to four words shared with the reference, from 0 to 100, as sacreBLEU counts",

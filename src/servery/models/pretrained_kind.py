@@ -149,6 +149,19 @@ class PretrainedKind(ABC):
         """Return what the library's model takes, by its names, from an encoder's batch."""
         return {NAMES[name]: array for name, array in batch.items() if name in NAMES}
 
+    def computed(
+        self, model: Any, inputs: Mapping[str, Any], batch: Batch, settings: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return what the library's model puts out, tensors or arrays by name; models that write are asked otherwise.
+
+        Args:
+            model: As the library read it.
+            inputs: Tensors by the library's names.
+            batch: What they were made of.
+            settings: What was noted when the model was added.
+        """
+        return dict(model(**inputs).items())
+
     def outputs(
         self, found: Mapping[str, np.ndarray], batch: Batch, settings: Mapping[str, Any], folder: Path
     ) -> np.ndarray:

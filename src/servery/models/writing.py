@@ -50,6 +50,8 @@ def write(reader: Reader, batch: Batch, pieces: Sequence[str], max_tokens: int) 
         some = tokens[chosen]
         lengths = (some != PADDING).sum(axis=1)
         rooms = np.minimum(TIMES_READ * lengths + MARGIN_TOKENS, max_tokens - 1)
+        asked = batch["most_tokens"][owners[chosen]].astype(np.int64)
+        rooms = np.where(asked > 0, np.minimum(asked, rooms), rooms)
         some = some[:, : lengths.max()]
         results = search(reader.begin(some, rules.beam_size), rooms.tolist(), rules)
         for place, result in zip(chosen.tolist(), results, strict=True):
@@ -77,6 +79,7 @@ def _written(
         characters=int(batch["characters"][row]),
         unknown=int(batch["unknown"][row]),
         is_foreign=bool(batch["is_foreign"][row]),
+        is_cut=bool(batch["is_cut"][row]) if "is_cut" in batch else False,
         is_whole=all(found[place][0].is_whole for place in sentences),
         attention=tuple(part for part in attention if part.weights),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -55,3 +56,24 @@ class BothDirections(nn.Module):
         ahead, _ = self.forwards(vectors)
         back, _ = self.backwards(reversed_rows(vectors, is_token))
         return torch.cat([ahead, reversed_rows(back, is_token)], dim=2)
+
+
+def remember_at_first(layer: nn.LSTM) -> None:
+    """Let the forget gates begin open, so that what was read early reaches the end from the first step on.
+
+    Source: Gers, Schmidhuber, Cummins (2000), Learning to forget, section 4; Jozefowicz et al. (2015), section 3.2.
+    """
+    with torch.no_grad():
+        for name, bias in layer.named_parameters():
+            if name.startswith("bias_hh"):
+                bias[layer.hidden_size : 2 * layer.hidden_size] = 1.0
+
+
+def lstm_step(layer: nn.LSTM, vectors: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Return hidden state and cell after one token; written out, so that it can be exported."""
+    weights = dict(layer.named_parameters())
+    gates = functional.linear(vectors, weights["weight_ih_l0"], weights["bias_ih_l0"])
+    gates = gates + functional.linear(hidden, weights["weight_hh_l0"], weights["bias_hh_l0"])
+    enter, forget, new, leave = gates.chunk(4, dim=1)
+    cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
+    return leave.sigmoid() * cell.tanh(), cell

@@ -41,7 +41,7 @@ def exported_writer(runtime: TorchTranslator, batch: Batch, threads: int) -> Onn
         for _ in range(TRACED_STEPS):
             _, _, state = runtime.network.step(tokens[:, 0], read, state)
     begin = _model(_Begin(network), {"tokens": tokens}, [*_named(READ, read), *_named(STATE, state)])
-    inputs = {"said": tokens[:, 0], "read": read, "state": state}
+    inputs = {"said": tokens[:, 0].contiguous(), "read": read, "state": state}
     step = _model(_Step(runtime.network), inputs, ["chances", "looks", *_named(NEXT, state)])
     return OnnxTranslator(begin, step, runtime.pieces, runtime.max_tokens, threads)
 

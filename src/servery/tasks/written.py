@@ -10,8 +10,14 @@ import numpy as np
 
 HOW = "how to write"
 """What an example carries besides its texts: a mapping of what is asked of the writer, by the names of WISHES."""
-WISHES: Mapping[str, float] = {"beam_size": 5, "length_penalty": 1.0, "alternatives": 0, "attention": 0}
-"""What can be asked of a writer, and what it does unasked."""
+WISHES: Mapping[str, float] = {
+    "beam_size": 5,
+    "length_penalty": 1.0,
+    "alternatives": 0,
+    "attention": 0,
+    "most_tokens": 0,
+}
+"""What can be asked of a writer, and what it does unasked; `most_tokens` of 0 leaves the length to the model."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -29,6 +35,15 @@ class Attention(msgspec.Struct, frozen=True):
     weights: tuple[tuple[float, ...], ...]
 
 
+class Passage(msgspec.Struct, frozen=True):
+    """A piece of what was read: its text, where it stands in characters, the end excluded, and how good it is."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+
 class Written(msgspec.Struct, frozen=True):
     """Everything a writer puts out for one input.
 
@@ -39,6 +54,9 @@ class Written(msgspec.Struct, frozen=True):
         is_foreign: Whether it is not like the texts learned from.
         is_whole: Whether the best text came to its end within the room there is.
         attention: Where the model looked for the best text, a part for each sentence; empty unless asked for.
+        passages: Of a model that chooses from the text: what it may choose, the best first; pieces may overlap.
+        count: How many of them, those best that do not overlap, make the summary.
+        is_cut: Whether only the beginning of the text was read.
     """
 
     candidates: tuple[Candidate, ...]
@@ -47,6 +65,9 @@ class Written(msgspec.Struct, frozen=True):
     is_foreign: bool = False
     is_whole: bool = True
     attention: tuple[Attention, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    count: int = 0
+    is_cut: bool = False
 
 
 def outputs_of(rows: Sequence[Written]) -> np.ndarray:
@@ -81,6 +102,8 @@ def warnings_of(written: Written) -> dict[str, str]:
         warnings["unlike_the_training"] = (
             "The text is not like those the model learned from; is it in the right language?"
         )
+    if written.is_cut:
+        warnings["beginning_only"] = "The text is longer than the model reads; only its beginning was read."
     if not written.is_whole:
         warnings["unfinished"] = "The answer did not come to its end within the length there is room for."
     return warnings

@@ -172,7 +172,10 @@ class WritingObjective:
 
     def loss(self, network: SequenceToSequence, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
         """Return the mean loss of a token, a scalar."""
-        logits = network(**inputs)
+        return self.cross_entropy(network(**inputs), targets)
+
+    def cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss of a token, a scalar; padding counts for nothing."""
         return functional.cross_entropy(
             logits.flatten(0, 1).float(),
             targets.flatten(),

@@ -64,9 +64,11 @@ class HuggingFace(Runtime):
         given = self.kind.inputs(batch, self.settings)
         inputs = {name: torch.from_numpy(array) for name, array in given.items() if name in self._takes}
         with torch.inference_mode():
-            found = self.model(**inputs)
+            found = self.kind.computed(self.model, inputs, batch, self.settings)
         arrays = {
-            name: value.float().numpy() for name, value in found.items() if isinstance(value, torch.Tensor)
+            name: value.float().numpy() if isinstance(value, torch.Tensor) else value
+            for name, value in found.items()
+            if isinstance(value, torch.Tensor | np.ndarray)
         }
         return self.kind.outputs(arrays, batch, self.settings, self.folder)
 

@@ -39,6 +39,8 @@ class OnnxTranslator(Runtime):
         self.pieces, self.max_tokens = list(pieces), max_tokens
         self._models = {BEGIN: begin, STEP: step}
         self.begin_session, self.step_session = (session_of(model, threads) for model in (begin, step))
+        # A network that hands on what it reads has its input called like that output.
+        self.begin_input = self.begin_session.get_inputs()[0].name
         self.step_inputs = [entry.name for entry in self.step_session.get_inputs()]
         self.begin_outputs, self.step_outputs = (
             [entry.name for entry in session.get_outputs()]
@@ -51,7 +53,7 @@ class OnnxTranslator(Runtime):
 
     def begin(self, tokens: np.ndarray, copies: int) -> OnnxSteps:
         """Return steps over each sentence so many times, side by side."""
-        outputs = self.begin_session.run(self.begin_outputs, {"tokens": tokens})
+        outputs = self.begin_session.run(self.begin_outputs, {self.begin_input: tokens})
         arrays = dict(zip(self.begin_outputs, outputs, strict=True))
         return OnnxSteps(self, {name: np.repeat(array, copies, axis=0) for name, array in arrays.items()})
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from servery.nn.embedding import TokenEmbedding
 from servery.nn.pooling import FAR_BELOW
-from servery.nn.recurrence import BothDirections
+from servery.nn.recurrence import BothDirections, lstm_step, remember_at_first
 from servery.nn.sequence_to_sequence import SequenceToSequence, State, scaled
 
 
@@ -60,7 +60,7 @@ class RecurrentTranslator(SequenceToSequence):
         self.bias = nn.Parameter(torch.zeros(written_size))
         for layer in self.modules():
             if isinstance(layer, nn.LSTM):
-                _remember_at_first(layer)
+                remember_at_first(layer)
 
     def forward(self, tokens: Tensor, said: Tensor) -> Tensor:  # type: ignore[override]
         """Return the logits of what follows each token, (rows, said length, written_size)."""
@@ -94,7 +94,7 @@ class RecurrentTranslator(SequenceToSequence):
         hidden, cell = [], []
         for layer, writer in enumerate(self.writers):
             parts = state["hidden"][:, layer], state["cell"][:, layer]
-            vectors, memory = _advance(writer, vectors, *parts)  # type: ignore[arg-type]
+            vectors, memory = lstm_step(writer, vectors, *parts)  # type: ignore[arg-type]
             hidden.append(vectors)
             cell.append(memory)
         logits, looks = self._logits(vectors.unsqueeze(1), read)
@@ -111,24 +111,3 @@ class RecurrentTranslator(SequenceToSequence):
             looks = torch.zeros_like(is_token, dtype=states.dtype)[:, None, :].expand(-1, states.shape[1], -1)
         mixed = self.dropout(torch.tanh(self.mix(self.dropout(states))))
         return functional.linear(mixed, self.embedding.table.weight[: self.written_size], self.bias), looks
-
-
-def _remember_at_first(layer: nn.LSTM) -> None:
-    """Let the forget gates begin open, so that what was read early reaches the end from the first step on.
-
-    Source: Gers, Schmidhuber, Cummins (2000), Learning to forget, section 4; Jozefowicz et al. (2015), section 3.2.
-    """
-    with torch.no_grad():
-        for name, bias in layer.named_parameters():
-            if name.startswith("bias_hh"):
-                bias[layer.hidden_size : 2 * layer.hidden_size] = 1.0
-
-
-def _advance(layer: nn.LSTM, vectors: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """Return hidden state and cell after one token; written out, so that it can be exported."""
-    weights = dict(layer.named_parameters())
-    gates = functional.linear(vectors, weights["weight_ih_l0"], weights["bias_ih_l0"])
-    gates = gates + functional.linear(hidden, weights["weight_hh_l0"], weights["bias_hh_l0"])
-    enter, forget, new, leave = gates.chunk(4, dim=1)
-    cell = forget.sigmoid() * cell + enter.sigmoid() * new.tanh()
-    return leave.sigmoid() * cell.tanh(), cell
