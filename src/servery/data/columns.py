@@ -27,9 +27,13 @@ class Kind(StrEnum):
     """Things in a picture: a list of {"label", "xmin", "ymin", "xmax", "ymax"} in pixels."""
     MARKED_TEXT = "marked_text"
     """A text in which two pieces are marked: <e1>head</e1> and <e2>tail</e2>."""
+    COMMAND = "command"
+    """What a command means: {"intent": ..., "slots": {name: text or number}}."""
+    SERIES = "series"
+    """Readings one after the other at equal distances: a list of numbers, null where one is missing."""
 
 
-STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.COMMAND, Kind.SERIES})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 
