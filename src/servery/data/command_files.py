@@ -37,9 +37,7 @@ def read_commands(path: Path) -> RawTable:
     faults = [fault_of_command(command) for command in commands]
     kept = [row for row, fault in enumerate(faults) if not fault]
     bad = [
-        BadRow(line, fault)
-        for line, fault in zip(raw.line_numbers.tolist(), faults, strict=True)
-        if fault
+        BadRow(line, fault) for line, fault in zip(raw.line_numbers.tolist(), faults, strict=True) if fault
     ]
     if not kept:
         raise EmptyDataError(f"No row can be used. Line {bad[0].line}: {bad[0].reason}.", param="data")

@@ -11,7 +11,15 @@ import msgspec
 import numpy as np
 
 from servery.data.columns import Column, Kind
-from servery.data.commands import Meaning, Slots, Value, fault_of_command, meanings_of, meant_values, same_value
+from servery.data.commands import (
+    Meaning,
+    Slots,
+    Value,
+    fault_of_command,
+    meanings_of,
+    meant_values,
+    same_value,
+)
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics.abstention import answered_metrics
@@ -180,7 +188,9 @@ class CommandUnderstanding(LearnableTask):
         frames = FrameLabels.of(labels)
         scores = intent_scores(outputs, frames, calibration.temperature)
         answers: list[Answer] = []
-        for chances, filled in zip(scores, filled_slots(outputs, frames, calibration.temperature), strict=True):
+        for chances, filled in zip(
+            scores, filled_slots(outputs, frames, calibration.temperature), strict=True
+        ):
             order = np.argsort(-chances, kind="stable")[: asked.top_k].tolist()
             ranked = tuple(LabelScore(frames.intents[place], float(chances[place])) for place in order)
             slots = tuple(_slot(one) for one in filled if one.score >= asked.min_score)

@@ -37,7 +37,12 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "lights on in the {area}|domain=light",
             "turn on the lights in the {area}|domain=light",
         ),
-        "zh": ("打开{name}", "请把{name}打开", "把{area}的灯打开|domain=light", "开一下{area}的灯|domain=light"),
+        "zh": (
+            "打开{name}",
+            "请把{name}打开",
+            "把{area}的灯打开|domain=light",
+            "开一下{area}的灯|domain=light",
+        ),
     },
     "HassTurnOff": {
         "en": (
@@ -46,7 +51,12 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "kill the lights in the {area}|domain=light",
             "{area} lights off|domain=light",
         ),
-        "zh": ("关掉{name}", "把{name}关了", "把{area}的灯关掉|domain=light", "关上{area}所有的灯|domain=light"),
+        "zh": (
+            "关掉{name}",
+            "把{name}关了",
+            "把{area}的灯关掉|domain=light",
+            "关上{area}所有的灯|domain=light",
+        ),
     },
     "HassLightSet": {
         "en": (

@@ -93,9 +93,7 @@ class CommandObjective:
         outputs = network(**inputs).float()
         lines, intents = self.labels.lines, len(self.labels.intents)
         decided = outputs[:, :lines].flatten(1)[:, : self.labels.decisions]
-        of_intent = functional.cross_entropy(
-            decided[:, :intents], targets["intents"], ignore_index=NO_INTENT
-        )
+        of_intent = functional.cross_entropy(decided[:, :intents], targets["intents"], ignore_index=NO_INTENT)
         of_values = functional.binary_cross_entropy_with_logits(
             decided[:, intents:], targets["meant"], reduction="none"
         )
