@@ -136,8 +136,9 @@ def test_an_unsure_command_is_to_be_asked_again() -> None:
 
 
 def test_an_intent_that_was_never_met_is_wrong_and_no_fault() -> None:
-    other = dataset(["make tea"], [{"intent": "MakeTea", "slots": {"item": "tea"}}])
-    targets = TASK.encode_targets(other, LABELS)
+    command = {"intent": "MakeTea", "slots": {"item": "tea"}}
+    other = dataset(["make tea", "tea please"], [command, command])
+    targets = TASK.encode_targets(other, LABELS)[:1]
     assert targets[0].intent == -1
     metrics = TASK.measure(
         targets, outputs_for(TARGETS[:1]), TASK.calibrate(targets, outputs_for(TARGETS[:1]))

@@ -30,10 +30,10 @@ class Kind(StrEnum):
     COMMAND = "command"
     """What a command means: {"intent": ..., "slots": {name: text or number}}."""
     SERIES = "series"
-    """Readings one after the other at equal distances: a list of numbers, null where one is missing."""
+    """Readings one after the other at equal distances, null where one is missing; packed by `data.series`."""
 
 
-STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.COMMAND, Kind.SERIES})
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.COMMAND})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 

@@ -36,7 +36,8 @@ NO_INTENT = -100
 COMMAND_TRAINING: Mapping[str, Any] = {
     **TAGGER_TRAINING,
     "learning_rate": 4e-3,
-    "swapped_spans": 0.3,
+    "swapped_spans": 0.6,
+    "word_dropout": 0.1,
     "dropout": 0.4,
 }
 
