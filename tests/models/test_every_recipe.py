@@ -41,6 +41,8 @@ WRONG: dict[Kind, Any] = {
     Kind.NUMBER: "many",
     Kind.CATEGORY: 3,
     Kind.MARKED_TEXT: 7,
+    Kind.SERIES: 7,
+    Kind.TIME: 3,
 }
 
 

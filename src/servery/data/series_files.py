@@ -140,7 +140,7 @@ def _grids(
 ) -> tuple[dict[str, _Grid], list[BadRow]]:
     """Lay each series on its grid; readings without a time, twice there or between two steps are set aside."""
     lines, bad = raw.line_numbers, []
-    fault = np.where(np.isnat(times), "no time", "")
+    fault = np.where(np.isnat(times), "no time", "").astype(object)
     step = _step(times, owners, where)
     grids = {}
     for owner in dict.fromkeys(owners.tolist()):

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from servery.data.commands import Meaning, Value, digits_of
-from servery.data.number_words import number_said
+from servery.data.commands import Meaning, Value
+from servery.data.number_words import digits_of, number_said
 from servery.tasks._chains import PLACES, Chains, chains_of, span_scores, spans_in, tag_count
 
 LEAST_SCORE = 0.5

@@ -178,8 +178,8 @@ class Forecasting(LearnableTask):
         if not short:
             return {}
         return {
-            "short_history": f"{short} forecast(s) look back on less than {FEW_READINGS} readings: bands that were fitted "
-            "on whole histories do not hold for them."
+            "short_history": f"{short} forecast(s) look back on less than {FEW_READINGS} readings: bands that were "
+            "fitted on whole histories do not hold for them."
         }
 
     def best_label(self, answer: ForecastAnswer) -> str:
@@ -217,7 +217,8 @@ def half_widths(outputs: np.ndarray, calibration: Calibration, coverage: float) 
     if len(calibration.margins) != outputs.shape[1] * len(COVERAGES):
         return None
     steps = np.array(calibration.margins).reshape(-1, len(COVERAGES))
-    return spreads(outputs) * np.array([margin_at(tuple(step), coverage) for step in steps])
+    margins = np.array([margin_at(tuple(step), coverage) for step in steps])
+    return np.asarray(spreads(outputs) * margins)
 
 
 def _readings(example: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from servery.evaluation.slices import script_of
 from servery.evaluation.view import Case, View
 from servery.metrics.commands import CommandCounts
 from servery.tasks._frames import FrameLabels, filled_slots, intent_scores
-from servery.tasks.command_understanding import CommandUnderstanding, Wanted
+from servery.tasks.command_understanding import CommandUnderstanding
 from servery.tasks.task import LearnableTask
 
 MOST_MISTAKES = 12
@@ -59,7 +59,7 @@ class Commands(View):
         return [_scripts(found["scripts"]), *slots, *mistakes]
 
 
-def _by_script(targets: Sequence[Wanted], counts: CommandCounts) -> list[dict[str, Any]]:
+def _by_script(targets: np.ndarray, counts: CommandCounts) -> list[dict[str, Any]]:
     scripts = np.array([script_of(wanted.text) for wanted in targets], object)
     found = []
     for script, rows in Counter(scripts.tolist()).most_common():
@@ -68,7 +68,7 @@ def _by_script(targets: Sequence[Wanted], counts: CommandCounts) -> list[dict[st
     return found
 
 
-def _by_slot(targets: Sequence[Wanted], said: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _by_slot(targets: np.ndarray, said: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     hits: Counter[str] = Counter()
     filled: Counter[str] = Counter()
     there: Counter[str] = Counter()
@@ -123,8 +123,8 @@ def _scripts(scripts: Sequence[Mapping[str, Any]]) -> Figure:
 
     return Figure(
         "By script",
-        f"Of the {worst['rows']:,} commands in {worst['script']} script {worst['frame_accuracy']:.1%} were understood as "
-        f"a whole, {worst['intent_accuracy']:.1%} of their intents.",
+        f"Of the {worst['rows']:,} commands in {worst['script']} script {worst['frame_accuracy']:.1%} were understood "
+        f"as a whole, {worst['intent_accuracy']:.1%} of their intents.",
         draw(paint, 5.2, 0.4 + 0.9 * len(scripts), "scripts"),
         ("Script", "Commands", "Intent accuracy", "Slot F1", "Whole commands"),
         tuple((s["script"], f"{s['rows']:,}", *(f"{s[name]:.3f}" for name in METRICS)) for s in scripts),

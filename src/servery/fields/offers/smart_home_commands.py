@@ -17,15 +17,25 @@ from servery.data.raw_table import RawTable, object_array
 from servery.fields._field import Offer, RecipeChoice
 
 KINDS = {"text": "text", COMMAND: "command"}
+TRIES = 20
+_POLITE_SHARE = 0.1
 _AREAS = {
-    "en": "kitchen|living room|bedroom|hallway|garage|attic|office|nursery",
-    "zh": "厨房|客厅|卧室|走廊|车库|阁楼|书房|婴儿房",
+    "en": "kitchen|living room|bedroom|hallway|garage|attic|office|nursery|cellar|pantry|terrace|guest room|gym|library",
+    "zh": "厨房|客厅|卧室|走廊|车库|阁楼|书房|婴儿房|地下室|储藏室|露台|客房|健身房|图书室",
 }
 _DEVICES = {
-    "en": "ceiling lamp|coffee maker|desk fan|heater|night light|radio|floor lamp|air purifier",
-    "zh": "吸顶灯|咖啡机|台扇|取暖器|小夜灯|收音机|落地灯|空气净化器",
+    "en": "ceiling lamp|coffee maker|desk fan|heater|night light|radio|floor lamp|air purifier|kettle|fountain|"
+    "towel rail|dehumidifier|lantern|oven",
+    "zh": "吸顶灯|咖啡机|台扇|取暖器|小夜灯|收音机|落地灯|空气净化器|热水壶|喷泉|毛巾架|除湿机|灯笼|烤箱",
 }
-_ITEMS = {"en": "apples|oat milk|soap|bread|batteries|rice", "zh": "苹果|燕麦奶|肥皂|面包|电池|大米"}
+_ITEMS = {
+    "en": "apples|oat milk|soap|bread|batteries|rice|lemons|coffee|candles|flour|tomatoes|paper towels",
+    "zh": "苹果|燕麦奶|肥皂|面包|电池|大米|柠檬|咖啡|蜡烛|面粉|番茄|厨房纸巾",
+}
+_TITLES = {
+    "en": "Silver River|The Long Winter|Marble Street|Paper Boats|Northern Lights|Harvest Moon|Glass Garden|Blue Hour",
+    "zh": "银色河流|漫长的冬天|石板街|纸船|北方的光|收获之月|玻璃花园|蓝色时刻",
+}
 
 # Intent to what is said; {area}, {name} and {item} take a word, {number} a number under the slot's name; what stands
 # behind the bar is meant and not said.
@@ -92,12 +102,12 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "en": ("put {item} on the shopping list", "we need {item}", "add {item} to my list"),
         "zh": ("把{item}加入购物清单", "要买{item}", "购物清单加上{item}"),
     },
-    "HassGetWeather": {
-        "en": ("what's the weather like", "do I need an umbrella today?"),
-        "zh": ("今天天气怎么样", "出门要带伞吗"),
+    "HassMediaSearchAndPlay": {
+        "en": ("play {search_query} in the {area}", "I want to hear {search_query} in the {area}"),
+        "zh": ("在{area}播放{search_query}", "我想在{area}听{search_query}"),
     },
 }
-_WORDS = {"area": _AREAS, "name": _DEVICES, "item": _ITEMS}
+_WORDS = {"area": _AREAS, "name": _DEVICES, "item": _ITEMS, "search_query": _TITLES}
 _NUMBERS: Mapping[str, Callable[[Random], int]] = {
     "brightness": lambda chance: chance.randrange(5, 100, 5),
     "temperature": lambda chance: chance.randint(15, 28),
@@ -113,7 +123,14 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
         seed: Equal seeds give equal rows.
     """
     chance = Random(f"commands {seed}")
-    made = [_command(chance) for _ in range(rows)]
+    found: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    # No command twice while there are others: copies would only tell how well one remembers.
+    for _ in range(TRIES * rows):
+        if len(found) < rows:
+            made_up = _command(chance)
+            found.setdefault(made_up[0], made_up)
+    made = [_politely(one, chance) for one in found.values()]
+    made += [_command(chance) for _ in range(rows - len(made))]
     columns = {
         "text": [text for text, _, _ in made],
         COMMAND: [
@@ -143,8 +160,13 @@ def _command(chance: Random) -> tuple[str, str, dict[str, Any]]:
     if meant:
         name, _, value = meant.partition("=")
         slots[name] = int(value) if value.isdigit() else value
-    if chance.random() < 0.1:
-        text = f"请{text}" if language == "zh" else f"hey, {text}"
+    return text, intent, slots
+
+
+def _politely(command: tuple[str, str, dict[str, Any]], chance: Random) -> tuple[str, str, dict[str, Any]]:
+    text, intent, slots = command
+    if chance.random() < _POLITE_SHARE:
+        text = f"hey, {text}" if text.isascii() else f"请{text}"
     return text, intent, slots
 
 

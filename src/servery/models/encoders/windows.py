@@ -188,7 +188,7 @@ def _filled(values: np.ndarray, otherwise: float) -> np.ndarray:
 
 def _lags(values: np.ndarray) -> np.ndarray:
     """Return the first series as it is with its sums, and the others' last readings with theirs, (rows, features)."""
-    rows, past, count = values.shape
+    _, past, count = values.shape
     first = values[:, :, 0]
     parts = [first[:, -min(past, 24) :], first[:, max(0, past - 48) : max(0, past - 24) : 3]]
     for place in range(count):

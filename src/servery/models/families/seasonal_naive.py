@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from servery.data.columns import Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.models.encoders.windows import Windows
@@ -40,7 +41,9 @@ class SeasonalNaive(Recipe):
 
     def make(self, work: Work) -> Made:
         """Choose a reading for each step."""
-        columns, season = series_columns(work.train), int(work.hyperparameters["season"])
+        season = int(work.hyperparameters["season"])
+        # The rule looks at nothing but the series itself.
+        columns = tuple(c for c in series_columns(work.train) if c.kind is Kind.SERIES)[:1]
         if season < 1:
             raise DataError(f"season is {season}; expected at least 1 reading.", param="season")
         say_left_out(work, columns)

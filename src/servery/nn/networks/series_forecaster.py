@@ -25,7 +25,8 @@ class _Recurrent(nn.Module):
         states = series
         for number, layer in enumerate(self.layers):
             states, _ = layer(self.dropout(states) if number else states)
-        return states[:, -1]
+        last: Tensor = states[:, -1]
+        return last
 
 
 class _Convolutional(nn.Module):
