@@ -73,8 +73,8 @@ def _by_slot(targets: np.ndarray, said: Sequence[Mapping[str, Any]]) -> list[dic
     filled: Counter[str] = Counter()
     there: Counter[str] = Counter()
     for wanted, slots in zip(targets, said, strict=True):
-        filled.update(slots)
-        there.update(wanted.slots)
+        filled.update(list(slots))
+        there.update(list(wanted.slots))
         hits.update(name for name, value in slots.items() if wanted.slots.get(name) == same_value(value))
     return [
         {"slot": name, "there": count, "filled": filled[name], "f1": 2 * hits[name] / (count + filled[name])}
