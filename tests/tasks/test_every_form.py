@@ -16,6 +16,7 @@ from PIL import Image
 
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
+from servery.data.series import pack
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
@@ -60,6 +61,10 @@ COLUMNS = {
     "table": [TABLE, TABLE[:1]],
     "audio": [(column("call", Kind.AUDIO),)],
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
+    "series": [
+        (column("pm25", Kind.SERIES),),
+        (column("now", Kind.TIME), column("at", Kind.CATEGORY), column("pm25", Kind.SERIES)),
+    ],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -82,6 +87,9 @@ VALUES = {
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
     ).map(lambda numbers: np.array(numbers, np.float32).reshape(2, 3)),
+    Kind.SERIES: st.lists(
+        st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=5
+    ).map(lambda readings: pack([1.5, *readings])),
     Kind.NUMBER: st.floats(allow_infinity=False),
     Kind.CATEGORY: st.none() | TEXTS,
     Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
@@ -110,7 +118,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text"}
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text", "series"}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +130,7 @@ def test_every_modality_has_its_form():
         ({Kind.IMAGE}, "image"),
         ({Kind.IMAGE, Kind.NUMBER}, "image"),
         ({Kind.AUDIO}, "audio"),
+        ({Kind.SERIES, Kind.TIME, Kind.CATEGORY}, "series"),
     ],
 )
 def test_the_kinds_decide_the_form(kinds, name):
@@ -215,6 +224,7 @@ def _some(kind: Kind) -> Any:
         Kind.MARKED_TEXT: "<e1>x</e1><e2>y</e2>",
         Kind.AUDIO: recording(),
         Kind.NUMBER: 1.0,
+        Kind.SERIES: pack([1.0, None]),
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),
     }.get(kind, "x")

@@ -18,7 +18,9 @@ HISTORY = [12.0, None, 15.5]
 
 def butler() -> Predictor:
     """A model of commands: the words on and off tell the intent, lights mean the domain."""
-    encoder = Terms.fit([{"text": text} for text in COMMANDS], ["text"], min_documents=1, piece_lengths=(0, 0))
+    encoder = Terms.fit(
+        [{"text": text} for text in COMMANDS], ["text"], min_documents=1, piece_lengths=(0, 0)
+    )
     labels = ("HassTurnOff", "HassTurnOn", "{domain}=light")
     weight = np.zeros((encoder.term_count, 3), np.float32)
     for number, term in enumerate(encoder.document_counts):
@@ -39,4 +41,6 @@ def weather() -> Predictor:
     columns = (Column("pm25", Kind.SERIES, Role.INPUT),)
     signature = Signature("forecasting", "smart-city", columns, (), "future", example={"pm25": HISTORY})
     margins = tuple(float(step * share) for step in (1, 2, 3) for share in range(1, 9))
-    return Predictor(signature, encoder, Linear(weight, np.zeros(3, np.float32)), Calibration(margins=margins), "test")
+    return Predictor(
+        signature, encoder, Linear(weight, np.zeros(3, np.float32)), Calibration(margins=margins), "test"
+    )

@@ -169,7 +169,7 @@ def _row(row: Mapping[str, Any], quality: str) -> Figure:
         axes.plot(ahead, said, color=figures.ACCENT)
         axes.set_xlabel("steps from now")
 
-    error = np.nanmean(np.abs(truth - said))
+    error = float(np.nanmean(np.abs(truth - said)))
     return Figure(
         f"A forecast among the {quality}",
         f"Line {row['line']}: on average {shown(error)} from what came.",

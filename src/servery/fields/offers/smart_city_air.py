@@ -100,7 +100,7 @@ OFFER = Offer(
         RecipeChoice("lstm", "minutes; all steps at once from the state at the end of the past"),
         RecipeChoice("tcn", "minutes; filters that look back ever further"),
     ),
-    starter_recipe="tcn",
+    starter_recipe="gradient-boosting",
     columns={
         "time": "when, at equal distances",
         "station": "which series, where there are several",
@@ -132,5 +132,5 @@ OFFER = Offer(
     kinds={ORIGIN: "time", NOW: "time", FUTURE: "series", ELSEWHERE: "series"},
     roles=_ROLES,
     read=SeriesLayout().read,
-    starter_hyperparameters={"epochs": 10},
+    starter_hyperparameters={"rounds": 60},
 )

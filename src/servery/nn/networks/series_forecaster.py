@@ -45,7 +45,8 @@ class _Convolutional(nn.Module):
         for number, layer in enumerate(self.layers):
             back = functional.pad(seen, (2 * 2**number, 0))
             seen = seen + self.dropout(functional.relu(layer(back)))
-        return seen[:, :, -1]
+        last: Tensor = seen[:, :, -1]
+        return last
 
 
 class SeriesForecaster(Network):

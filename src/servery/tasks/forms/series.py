@@ -190,8 +190,14 @@ def _schema(column: Column, limits: Bounds) -> dict[str, Any]:
         }
     one = cell_schema(column, limits)
     if column.kind is Kind.TIME:
-        many = {"type": "array", "minItems": 1, "maxItems": MOST_READINGS, "items": one}
-        return {"oneOf": [one, many], "description": "The time of the last reading, or those of all of them."}
+        return {
+            **one,
+            "type": ["string", "array", "null"],
+            "minItems": 1,
+            "maxItems": MOST_READINGS,
+            "items": {**one, "type": "string"},
+            "description": "The time of the last reading in ISO 8601, or a list of those of all readings.",
+        }
     return one
 
 
