@@ -87,3 +87,14 @@ def test_cells_are_lists_of_numbers_or_nothing() -> None:
     assert series_of([1, None, 2.5]) == series_of("[1, null, 2.5]") == pack(np.array([1, np.nan, 2.5]))
     assert all(series_of(cell) is None for cell in (None, 3, {"a": 1}, ["a"], [True], "[1", b"abc"))
     assert np.isnan(unpack(pack([1e300]))).all()
+
+
+def test_a_wind_is_read_as_what_comes_from_east_and_north(tmp_path: Path) -> None:
+    directions = ("N", "E", "sw", "calm", "S")
+    lines = [f"{line},{d},2" for line, d in zip(hours(1, 2, 3, 4, 5), directions, strict=True)]
+    layout = SeriesLayout(past=4, horizon=1, compass=("wd", "speed"))
+    raw = layout.read(written(tmp_path / "a.csv", lines, "time,value,wd,speed"))
+    east, north = (unpack(raw.values[f"speed_{side}"][0]) for side in ("east", "north"))
+    assert east[:3] == pytest.approx([0, 2, -(2**0.5)], abs=1e-6)
+    assert north[:3] == pytest.approx([2, 0, -(2**0.5)], abs=1e-6)
+    assert np.isnan([east[3], north[3]]).all()

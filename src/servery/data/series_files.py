@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ FUTURE, NOW, ORIGIN, ELSEWHERE = "future", "now", "origin", "elsewhere"
 _TIMES = ("time", "datetime", "timestamp", "date", "at", "时间", "日期")
 _GROUPS = ("series", "station", "sensor", "meter", "site", "id", "站点")
 _TARGETS = ("value", "target", "y", "数值")
+_POINTS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
 MOST_GAP = 100
 """Times as many empty steps as readings: more means that the times are not at equal distances."""
 
@@ -34,6 +35,7 @@ class SeriesLayout:
         horizon: Readings that it is asked for.
         stride: Steps from one row of a series to the next; with 5 every hour of the day has its turn.
         left_out: Columns that are not read.
+        compass: Column of directions ("N", "NNE", ...) and the one of speeds, read as one series east and one north.
     """
 
     target: str = ""
@@ -41,7 +43,8 @@ class SeriesLayout:
     past: int = 48
     horizon: int = 24
     stride: int = 5
-    left_out: tuple[str, ...] = field(default=())
+    left_out: tuple[str, ...] = ()
+    compass: tuple[str, str] | None = None
 
     def read(self, path: Path) -> RawTable:
         """Read a file or folder as rows.
@@ -68,6 +71,10 @@ class SeriesLayout:
         if target not in numbers:
             raise DataError(f"{where} has no column of numbers {target!r} to forecast.", param="data")
         numbers = {target: numbers[target], **numbers}
+        if self.compass:
+            direction, speed = self.compass
+            east, north = _blown(raw.values[direction], numbers[speed])
+            numbers |= {f"{speed}_east": east, f"{speed}_north": north}
         times = times_of(raw.values[time])
         owners = raw.values[group] if group else object_array([""] * len(raw))
         grids, bad = _grids(raw, times, owners, numbers, where)
@@ -166,6 +173,13 @@ def _grids(
         grids[str(owner)] = _Grid(times[rows[0]] + step * np.arange(length), where_read, values)
     bad = [BadRow(int(lines[row]), f"time: {fault[row]}") for row in np.flatnonzero(fault != "")]
     return grids, bad
+
+
+def _blown(directions: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much of a wind comes from the east and from the north; NaN where the direction is none of 16."""
+    angles = {point: 2 * np.pi * place / len(_POINTS) for place, point in enumerate(_POINTS)}
+    angle = np.array([angles.get(str(cell).strip().upper(), np.nan) for cell in directions])
+    return speeds * np.sin(angle), speeds * np.cos(angle)
 
 
 def _step(times: np.ndarray, owners: np.ndarray, where: str) -> np.timedelta64:

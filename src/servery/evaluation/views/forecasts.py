@@ -148,8 +148,9 @@ def _coverage_figure(coverage: Mapping[str, Any]) -> Figure:
 
     return Figure(
         "Do the bands hold what they promise?",
-        f"Bands made for {COVERAGES[farthest]:.0%} of the readings held {held[farthest]:.1%}: no other share is farther "
-        f"from its promise. Of those for {PROMISED:.0%} the first step held {by_step[0]:.1%}, the last {by_step[-1]:.1%}.",
+        f"Bands made for {COVERAGES[farthest]:.0%} of the readings held {held[farthest]:.1%}: no other share is "
+        f"farther from its promise. Of those for {PROMISED:.0%} the first step held {by_step[0]:.1%}, the last "
+        f"{by_step[-1]:.1%}.",
         figures.draw(paint, 5.2, 3.4, "bands"),
         ("Promised", "Held"),
         tuple((f"{p:.0%}", f"{h:.1%}") for p, h in zip(COVERAGES, held.tolist(), strict=True)),

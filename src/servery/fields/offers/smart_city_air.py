@@ -14,20 +14,10 @@ from servery.fields._field import Offer, RecipeChoice
 _STATIONS = ("Harbour", "Market", "Old Town")
 _SHARE_MISSING = 0.03
 _SAMPLE = SeriesLayout(target="pm25", group="station", past=24, horizon=12, stride=3)
-_BEIJING = SeriesLayout(target="PM2.5", group="station")
+_BEIJING = SeriesLayout(target="PM2.5", group="station", compass=("wd", "WSPM"))
 _BEIJING_SERIES = (
-    "PM2.5",
-    "PM10",
-    "SO2",
-    "NO2",
-    "CO",
-    "O3",
-    "TEMP",
-    "PRES",
-    "DEWP",
-    "RAIN",
-    "WSPM",
-    ELSEWHERE,
+    *("PM2.5", "PM10", "SO2", "NO2", "CO", "O3", "TEMP", "PRES", "DEWP", "RAIN", "WSPM"),
+    *("WSPM_east", "WSPM_north", ELSEWHERE),
 )
 _ROLES = {ORIGIN: "time", NOW: "input"}
 

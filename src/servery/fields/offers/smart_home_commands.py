@@ -20,7 +20,8 @@ KINDS = {"text": "text", COMMAND: "command"}
 TRIES = 20
 _POLITE_SHARE = 0.1
 _AREAS = {
-    "en": "kitchen|living room|bedroom|hallway|garage|attic|office|nursery|cellar|pantry|terrace|guest room|gym|library",
+    "en": "kitchen|living room|bedroom|hallway|garage|attic|office|nursery|cellar|pantry|terrace|guest room|gym|"
+    "library",
     "zh": "厨房|客厅|卧室|走廊|车库|阁楼|书房|婴儿房|地下室|储藏室|露台|客房|健身房|图书室",
 }
 _DEVICES = {
