@@ -60,6 +60,15 @@ def test_one_reading_is_answered_with_a_warning(call: Call) -> None:
     assert "short_history" in str(found) or "look back" in str(found)
 
 
+def test_the_readings_of_a_forecast_are_explained(call: Call) -> None:
+    answer = call("POST", "/v1/models/weather/explain", json={"inputs": {"pm25": [10, 20]}})
+    assert answer.status_code == 200, answer.text
+    [explanation] = answer.json()["explanations"]
+    # Each step is the last reading; without it, the one before.
+    assert [effect["effect"] for effect in explanation["effects"]] == [10.0, 0.0]
+    assert explanation["effects"][0]["part"]["text"] == "0 to 0"
+
+
 def test_the_hub_s_shape_of_forecasts(call: Call) -> None:
     answer = call("POST", "/v1/models/weather", json={"inputs": [{"pm25": [1]}, {"pm25": [2]}]})
     assert answer.json() == [[1.0] * 3, [2.0] * 3]

@@ -76,6 +76,32 @@ def test_a_request_that_cannot_be_is_refused(changes: dict[str, Any], message: s
     assert caught.value.param == param
 
 
+def test_series_are_read_from_texts_of_json_as_protocols_of_tensors_send_them() -> None:
+    arrays = {
+        "now": np.array(['["2026-01-01T00:00", "2026-01-01T01:00"]', "2026-01-01T01:00"], object),
+        "station": np.array(["Market", "Market"], object),
+        "pm25": np.array([b"[1, 2]", b"[1, 2]"], object),
+        "wind": np.array(["[null, 3]", "[null, 3]"], object),
+    }
+    one, other = SERIES.examples_from_arrays(arrays, COLUMNS, Limits())
+    assert one == other
+    with pytest.raises(InputError, match="Expected a list"):
+        SERIES.examples_from_arrays({**arrays, "pm25": np.array(["[1", "2"], object)}, COLUMNS, Limits())
+
+
+def test_an_explanation_takes_stretches_of_readings_out() -> None:
+    example = read(pm25=list(range(12)))
+    parts = SERIES.parts(example, COLUMNS)
+    own = [part for part in parts if part.column == "pm25"]
+    assert [part.text for part in own[:2]] == ["-11 to -10", "-9 to -8"]
+    assert {part.column for part in parts} == {"now", "station", "pm25", "wind"}
+    without = unpack(SERIES.without(example, own[-1], COLUMNS)["pm25"])
+    assert np.isnan(without[-2:]).all()
+    assert np.isfinite(without[:-2]).all()
+    station = next(part for part in parts if part.column == "station")
+    assert SERIES.without(example, station, COLUMNS)["station"] is None
+
+
 def test_a_missing_series_is_named_and_null_stands_for_one_that_is_not_known() -> None:
     with pytest.raises(InputError, match="Missing at /inputs: 'wind'"):
         SERIES.examples({n: v for n, v in GOOD.items() if n != "wind"}, COLUMNS, Limits())

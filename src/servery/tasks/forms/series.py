@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import orjson
 
 from servery.data.columns import Column, Kind, Role
 from servery.data.series import MOST_READINGS, pack, unpack
 from servery.errors import InputError, TooLongError, UnsupportedMediaError
-from servery.tasks.form import Bounds, Example, Form
+from servery.tasks.form import Bounds, Example, Form, plain_values
 from servery.tasks.forms._cells import LARGEST_NUMBER, cell_schema, cell_to_json, described, read_cell
 from servery.tasks.forms._inputs import as_list, check_names, pointer_to
+from servery.tasks.part import Part
 
 _KINDS = frozenset({Kind.SERIES, Kind.NUMBER, Kind.CATEGORY, Kind.TIME})
+STRETCHES = 6
+"""Of each series, that an explanation speaks of: one asks the model once for each."""
 MOST_GAP = 100
 """Times as many empty steps as readings: more means that the times are at no equal distances."""
 
@@ -55,6 +60,33 @@ class SeriesForm(Form):
             hint='send application/json, e.g. {"inputs": {"column": [1.5, 2.0]}}',
         )
 
+    def examples_from_arrays(
+        self, arrays: Mapping[str, np.ndarray], columns: Sequence[Column], limits: Bounds
+    ) -> list[Example]:
+        """Read an array of values for each column; a series, and a list of times, is the text of its JSON."""
+        values = {c.name: _from_texts(plain_values(arrays[c.name], c), c) for c in columns}
+        rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        return self.examples(rows, columns, limits)
+
+    def parts(self, example: Example, columns: Sequence[Column]) -> list[Part]:
+        """Return stretches of each series, and the other columns that have a value."""
+        series = [c for c in columns if c.kind is Kind.SERIES and example[c.name]]
+        stretches = [
+            Part(c.name, f"{start - length + 1} to {end - length}", start, end)
+            for c in series
+            for length in (len(unpack(example[c.name])),)
+            for start, end in pairwise(np.unique(np.linspace(0, length, STRETCHES + 1).astype(int)).tolist())
+        ]
+        return stretches + super().parts(example, [c for c in columns if c.kind is not Kind.SERIES])
+
+    def without(self, example: Example, part: Part, columns: Sequence[Column]) -> Example:
+        """Return the example with these readings missing, or without that column's value."""
+        if part.start is None or part.end is None:
+            return super().without(example, part, columns)
+        readings = unpack(example[part.column]).copy()
+        readings[part.start : part.end] = np.nan
+        return {**example, part.column: pack(readings)}
+
     def to_json(self, example: Example, columns: Sequence[Column]) -> Any:
         """Return the object."""
         return {c.name: _to_json(example[c.name], c) for c in columns}
@@ -67,6 +99,20 @@ class SeriesForm(Form):
             "required": [c.name for c in columns],
             "additionalProperties": False,
         }
+
+
+def _from_texts(values: list[Any], column: Column) -> list[Any]:
+    """Return values with the texts that are JSON lists as these lists."""
+    return [_from_text(value) if column.kind in (Kind.SERIES, Kind.TIME) else value for value in values]
+
+
+def _from_text(value: Any) -> Any:
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value
 
 
 def _example(value: Any, columns: Sequence[Column], pointer: str, limits: Bounds) -> Example:
