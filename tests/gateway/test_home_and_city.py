@@ -65,8 +65,8 @@ def test_the_readings_of_a_forecast_are_explained(call: Call) -> None:
     assert answer.status_code == 200, answer.text
     [explanation] = answer.json()["explanations"]
     # Each step is the last reading; without it, the one before.
-    assert [effect["effect"] for effect in explanation["effects"]] == [10.0, 0.0]
-    assert explanation["effects"][0]["part"]["text"] == "0 to 0"
+    assert [effect["effect"] for effect in explanation["effects"]] == [0.0, 10.0]
+    assert explanation["effects"][1]["part"]["text"] == "0 to 0"
 
 
 def test_the_hub_s_shape_of_forecasts(call: Call) -> None:
