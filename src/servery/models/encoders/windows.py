@@ -16,7 +16,9 @@ LAYOUTS = ("network", "lags", "history")
 SPANS = (3, 6, 12, 24, 48)
 """Readings over which trees are told mean, spread and change."""
 NANOSECONDS_PER_HOUR = 3_600 * 10**9
-HOURS_PER_DAY, HOURS_PER_WEEK, HOURS_PER_YEAR = 24.0, 168.0, 8_766.0
+HOURS_PER_DAY, HOURS_PER_WEEK = 24.0, 168.0
+MARKS = 4
+"""Numbers that tell the place in day and week."""
 
 
 class Windows(Encoder):
@@ -89,7 +91,7 @@ class Windows(Encoder):
     @property
     def context_size(self) -> int:
         """Numbers of calendar and category."""
-        return 6 * len(self.times) + sum(len(values) for values in self.categories.values())
+        return MARKS * len(self.times) + sum(len(values) for values in self.categories.values())
 
     def encode(self, examples: Sequence[Mapping[str, Any]], *, cut: bool = False) -> Batch:
         """Return the arrays of the layout.
@@ -134,8 +136,8 @@ class Windows(Encoder):
         context = np.zeros((len(examples), self.context_size), np.float32)
         start = 0
         for name in self.times:
-            context[:, start : start + 6] = _calendar([example.get(name) for example in examples], name)
-            start += 6
+            context[:, start : start + MARKS] = _calendar([example.get(name) for example in examples], name)
+            start += MARKS
         for name, values in self.categories.items():
             place = {value: number for number, value in enumerate(values)}
             for row, example in enumerate(examples):
@@ -210,12 +212,16 @@ def _lags(values: np.ndarray) -> np.ndarray:
 
 
 def _calendar(times: Sequence[Any], name: str) -> np.ndarray:
-    """Return the places of times in day, week and year on a circle, float32, (times, 6); 0 where one is missing."""
+    """Return the places of times in day and week on a circle, float32, (times, 4); 0 where one is missing.
+
+    The place in the year is left out: from two or three years it tells which of them it was, and the readings tell
+    the season.
+    """
     for time in times:
         if time is not None and not isinstance(time, np.datetime64):
             raise InputError(f"{name!r} is {time!r}; expected a time.", param=f"/{name}")
     stamps = np.array([np.datetime64("NaT") if time is None else time for time in times], "datetime64[ns]")
     hours = np.where(np.isnat(stamps), 0, stamps.astype(np.int64)) / NANOSECONDS_PER_HOUR
-    circles = [2 * np.pi * hours / length for length in (HOURS_PER_DAY, HOURS_PER_WEEK, HOURS_PER_YEAR)]
+    circles = [2 * np.pi * hours / length for length in (HOURS_PER_DAY, HOURS_PER_WEEK)]
     marks = np.stack([function(circle) for circle in circles for function in (np.sin, np.cos)], axis=1)
     return np.where(np.isnat(stamps)[:, None], 0.0, marks).astype(np.float32)

@@ -15,13 +15,15 @@ from servery.models.families._assembly import assemble, say_left_out
 from servery.models.families._series import TASKS, lengths_of, series_columns
 from servery.models.recipe import Cost, Made, Recipe, Work
 from servery.models.runtimes.lightgbm import LightGbm
-from servery.models.runtimes.step_trees import StepTrees
+from servery.models.runtimes.step_trees import StepTrees, compressed, stretched
 
 STEPS = (1, 2, 3, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168)
 """Steps ahead that get trees of their own; those between lie on straight lines."""
 SECONDS_PER_CELL_AND_ROUND = 8e-9
 TYPICAL_ROUNDS = 200
 SPREAD_ROUNDS = 60
+SMALL = 0.125
+"""Standard deviations from 0 up to which changes are learned as what is added; beyond, as what they multiply by."""
 LEAST_SHARE = 0.05
 """Of the mean error: the least that a row counts as unsure."""
 
@@ -69,13 +71,12 @@ class BoostedSeries(Recipe):
         x, targets = encoder.encode(examples)["x"], work.task.encode_targets(work.train, ())
         held_out_x = encoder.encode(list(work.validation.examples()))["x"]
         held_out = work.task.encode_targets(work.validation, ())
-        growing = _Growing(work, _steps(targets.shape[1]))
+        scale = float(encoder.scales[0]) * SMALL
+        growing = _Growing(work, _steps(targets.shape[1]), scale)
         for step in growing.steps:
-            changes = targets[:, step - 1] - x[:, 0]
-            held_out_changes = held_out[:, step - 1] - held_out_x[:, 0]
-            growing.grow(x, changes, held_out_x, held_out_changes)
+            growing.grow(x, targets[:, step - 1], held_out_x, held_out[:, step - 1])
         trees = LightGbm([[b] for b in (*growing.values, *growing.spreads)], "labels", work.budget.threads)
-        runtime = StepTrees(trees, growing.steps)
+        runtime = StepTrees(trees, growing.steps, scale)
         predictor = assemble(work, self.name, columns, (), encoder, runtime, "LightGBM needs no torch")
         return Made(predictor, tuple(growing.history), "deadline" if growing.is_late else "early stopping")
 
@@ -83,8 +84,8 @@ class BoostedSeries(Recipe):
 class _Growing:
     """The trees of one training, step after step, within its time."""
 
-    def __init__(self, work: Work, steps: tuple[int, ...]) -> None:
-        self.work, self.steps = work, steps
+    def __init__(self, work: Work, steps: tuple[int, ...], scale: float) -> None:
+        self.work, self.steps, self.scale = work, steps, scale
         self.values: list[lightgbm.Booster] = []
         self.spreads: list[lightgbm.Booster] = []
         self.history: list[Mapping[str, float]] = []
@@ -95,14 +96,18 @@ class _Growing:
         """Add the trees of the next step; rows whose reading is missing are left out."""
         known, held = np.isfinite(y), np.isfinite(held_out_y)
         settings = self.work.hyperparameters
-        learned = self._run(x[known], y[known], (held_out_x[held], held_out_y[held]), "regression_l1")
+        x, y, held_out_x, held_out_y = x[known], y[known], held_out_x[held], held_out_y[held]
+        last = compressed(x[:, 0], self.scale)
+        held_out_changes = compressed(held_out_y, self.scale) - compressed(held_out_x[:, 0], self.scale)
+        changes = compressed(y, self.scale) - last
+        learned = self._run(x, changes, (held_out_x, held_out_changes), "regression_l1")
         # The errors of rows that were learned from are too small, alike in all of them: the margins make up for it.
-        errors = np.abs(y[known] - np.asarray(learned.predict(x[known])))
+        errors = np.abs(y - stretched(last + np.asarray(learned.predict(x)), self.scale))
         floor = LEAST_SHARE * float(errors.mean()) + np.finfo(np.float32).tiny
         logs = np.log(np.maximum(errors, floor))
         rounds = min(SPREAD_ROUNDS, int(settings["rounds"]))
         self.values.append(learned)
-        self.spreads.append(self._run(x[known], logs, None, "regression", rounds))
+        self.spreads.append(self._run(x, logs, None, "regression", rounds))
         seconds = time.monotonic() - self._started
         number = len(self.values)
         self.history.append({"epoch": number, "seconds": seconds, "loss": float(errors.mean())})
