@@ -78,7 +78,7 @@ class BoostedSeries(Recipe):
         trees = LightGbm([[b] for b in (*growing.values, *growing.spreads)], "labels", work.budget.threads)
         runtime = StepTrees(trees, growing.steps, scale)
         predictor = assemble(work, self.name, columns, (), encoder, runtime, "LightGBM needs no torch")
-        return Made(predictor, tuple(growing.history), "deadline" if growing.is_late else "early stopping")
+        return Made(predictor, (), "deadline" if growing.is_late else "early stopping")
 
 
 class _Growing:
@@ -88,7 +88,6 @@ class _Growing:
         self.work, self.steps, self.scale = work, steps, scale
         self.values: list[lightgbm.Booster] = []
         self.spreads: list[lightgbm.Booster] = []
-        self.history: list[Mapping[str, float]] = []
         self.is_late = False
         self._started = time.monotonic()
 
@@ -108,9 +107,7 @@ class _Growing:
         rounds = min(SPREAD_ROUNDS, int(settings["rounds"]))
         self.values.append(learned)
         self.spreads.append(self._run(x, logs, None, "regression", rounds))
-        seconds = time.monotonic() - self._started
         number = len(self.values)
-        self.history.append({"epoch": number, "seconds": seconds, "loss": float(errors.mean())})
         self.work.progress.update("Fit", number, len(self.steps), f"{self.steps[number - 1]} steps ahead")
 
     def _run(
