@@ -32,9 +32,10 @@ SERIES_TRAINING: Mapping[str, Any] = {
     **{name: value for name, value in TRAINING.items() if name not in ("label_smoothing", "class_weights")},
     "average_decay": 0.99,
     "past": 0,
-    "hidden_size": 64,
+    "learning_rate": 5e-4,
+    "hidden_size": 32,
     "num_layers": 1,
-    "dropout": 0.1,
+    "dropout": 0.2,
 }
 
 
@@ -107,7 +108,7 @@ class ForecastRecipe(NetworkRecipe):
     network = "series_forecaster"
     body: ClassVar[str]
     least_epochs = 4
-    most_epochs = 30
+    most_epochs = 20
     least_steps = 1_500
     largest_batch = 256
     rows_per_batch_row = 100

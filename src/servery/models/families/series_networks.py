@@ -16,7 +16,7 @@ class Lstm(ForecastRecipe):
     )
     body = "lstm"
     defaults = SERIES_TRAINING
-    search_space = {"learning_rate": (1e-3, 2e-3), "hidden_size": (32, 64, 128), "dropout": (0.0, 0.1, 0.3)}
+    search_space = {"learning_rate": (5e-4, 1e-3), "hidden_size": (16, 32, 64), "dropout": (0.1, 0.2, 0.4)}
 
 
 class Tcn(ForecastRecipe):
@@ -29,7 +29,7 @@ class Tcn(ForecastRecipe):
         "once (Bai, Kolter and Koltun 2018)."
     )
     body = "tcn"
-    defaults = {**SERIES_TRAINING, "num_layers": 5, "learning_rate": 1e-3}
+    defaults = {**SERIES_TRAINING, "num_layers": 5}
     search_space = {"learning_rate": (5e-4, 1e-3, 2e-3), "hidden_size": (32, 64), "num_layers": (4, 5)}
 
 

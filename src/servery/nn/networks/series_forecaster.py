@@ -10,6 +10,10 @@ from servery.nn.network import Network
 
 LEAST_SPREAD = 1e-3
 """In standard deviations: the least that a step counts as unsure."""
+SMALL = 0.125
+"""Standard deviations from 0 up to which changes are added to a reading; beyond, they multiply it."""
+MOST = 12.0
+"""Compressed readings beyond this stand for nothing; it is some ten thousand standard deviations."""
 
 
 class _Recurrent(nn.Module):
@@ -104,6 +108,9 @@ class SeriesForecaster(Network):
         """
         state = self.body(series)
         said = self.head(torch.cat([state, context], dim=1)).float()
-        values = (level + said[:, : self.steps]) * self.scale + self.mean
+        small = SMALL * self.scale
+        # As in `runtimes.step_trees.compressed`: a haze that halves is one change, whatever it was.
+        last = torch.asinh((level * self.scale + self.mean) / small)
+        values = small * torch.sinh((last + said[:, : self.steps]).clamp(-MOST, MOST))
         spreads = (functional.softplus(said[:, self.steps :]) + LEAST_SPREAD) * self.scale
         return torch.stack([values, spreads], dim=2)
