@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from servery.data.building import build_dataset
 from servery.data.series import pack, series_of, unpack
 from servery.data.series_files import SeriesLayout
 from servery.errors import DataError, EmptyDataError
+from servery.fields._field import find_field
 
 SHORT = SeriesLayout(past=3, horizon=2, stride=1)
 
@@ -98,3 +100,22 @@ def test_a_wind_is_read_as_what_comes_from_east_and_north(tmp_path: Path) -> Non
     assert east[:3] == pytest.approx([0, 2, -(2**0.5)], abs=1e-6)
     assert north[:3] == pytest.approx([2, 0, -(2**0.5)], abs=1e-6)
     assert np.isnan([east[3], north[3]]).all()
+
+
+def test_columns_of_a_file_of_ones_own_are_taken_for_series(tmp_path: Path) -> None:
+    lines = [f"{line},{hour % 7},a" for hour, line in enumerate(hours(*range(24)))]
+    lines += [f"{line},{hour % 5},b" for hour, line in enumerate(hours(*range(24)))]
+    path = written(tmp_path / "own.csv", lines, "date,value,temperature,sensor")
+    offer = find_field("smart-city").offer_for("forecasting")
+    layout = SeriesLayout(past=4, horizon=2, stride=1)
+    raw = layout.read(path)
+    known = {name: kind for name, kind in offer.kinds.items() if name in raw.values}
+    roles = {name: role for name, role in offer.roles.items() if name in raw.values}
+    dataset = build_dataset(raw, "own", target="future", kinds=known, roles=roles)
+    assert [(c.name, c.kind.value) for c in dataset.inputs] == [
+        ("now", "time"),
+        ("sensor", "category"),
+        ("value", "series"),
+        ("temperature", "series"),
+        ("elsewhere", "series"),
+    ]

@@ -147,7 +147,6 @@ def _placed(
     text: str, filled: Slots, meant: frozenset[tuple[str, Value]], around: Mapping[str, Counter[str]]
 ) -> Meaning:
     said: list[Said] = []
-    only_meant: list[tuple[str, Value]] = []
     open_slots = [(name, value) for name, value in filled.items() if (name, same_value(value)) not in meant]
     # Longer values first: the area "Bedroom" must not take a word of "Bedroom Lamp".
     open_slots.sort(key=lambda slot: -len(str(slot[1])))
@@ -163,8 +162,8 @@ def _placed(
         if name not in done and all(end <= other.start or start >= other.end for other in said):
             said.append(Said(name, start, end, _form_of(filled[name])))
             done.add(name)
-    only_meant = [(name, value) for name, value in filled.items() if name not in done]
-    return Meaning(tuple(sorted(said, key=lambda one: one.start)), tuple(only_meant))
+    only_meant = tuple((name, value) for name, value in filled.items() if name not in done)
+    return Meaning(tuple(sorted(said, key=lambda one: one.start)), only_meant)
 
 
 def _form_of(value: Value) -> str:

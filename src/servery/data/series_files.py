@@ -13,6 +13,7 @@ from servery.data.cells import numbers_of, times_of
 from servery.data.dataset import BadRow
 from servery.data.raw_table import RawTable, object_array
 from servery.data.readers import read_raw
+from servery.data.series import Readings
 from servery.errors import DataError, EmptyDataError
 
 FUTURE, NOW, ORIGIN, ELSEWHERE = "future", "now", "origin", "elsewhere"
@@ -103,8 +104,8 @@ class SeriesLayout:
                     continue
                 row = {ORIGIN: grid.times[end], NOW: grid.times[end]}
                 row |= {group: owner} if group else {}
-                row |= {n: v[end + 1 - self.past : end + 1].tobytes() for n, v in packed.items()}
-                for name, value in {**row, FUTURE: future.tobytes()}.items():
+                row |= {n: Readings(v[end + 1 - self.past : end + 1].tobytes()) for n, v in packed.items()}
+                for name, value in {**row, FUTURE: Readings(future.tobytes())}.items():
                     cells.setdefault(name, []).append(value)
                 lines.append(int(grid.lines[end]))
         if not lines:
