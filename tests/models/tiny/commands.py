@@ -3,7 +3,7 @@
 from typing import Any
 
 NETWORK = {
-    "batch_size": 16,
+    "batch_size": 25,
     "average_decay": 0.0,
     "patience": 50,
     "learning_rate": 1e-2,
@@ -22,6 +22,10 @@ TINY: dict[str, dict[str, Any]] = {
     "command-understanding/joint-bilstm": NETWORK,
     "command-understanding/joint-cnn": NETWORK,
     "command-understanding/joint-transformer": {**NETWORK, "learning_rate": 3e-3},
+}
+LONGER: dict[str, dict[str, Any]] = {
+    f"command-understanding/{name}": {"epochs": 24}
+    for name in ("joint-bilstm", "joint-cnn", "joint-transformer")
 }
 BY_HEART = {
     "command-understanding": ("frame_accuracy", 0.9),

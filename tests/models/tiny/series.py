@@ -6,7 +6,7 @@ NETWORK = {
     "batch_size": 16,
     "average_decay": 0.0,
     "patience": 80,
-    "learning_rate": 5e-3,
+    "learning_rate": 1e-2,
     "hidden_size": 16,
     "dropout": 0.0,
 }
@@ -27,8 +27,8 @@ LONGER: dict[str, dict[str, Any]] = {
         "l2": 0.0,
         "patience": 100,
     },
-    "forecasting/lstm": {"epochs": 120, "hidden_size": 32},
-    "forecasting/tcn": {"epochs": 120, "hidden_size": 32},
+    "forecasting/lstm": {"epochs": 70, "hidden_size": 32},
+    "forecasting/tcn": {"epochs": 70, "hidden_size": 32},
 }
 SHORTER = {"forecasting/gradient-boosting": {"rounds": 3}}
 BY_HEART = {

@@ -38,8 +38,14 @@ _TITLES = {
     "zh": "银色河流|漫长的冬天|石板街|纸船|北方的光|收获之月|玻璃花园|蓝色时刻",
 }
 
-# Intent to what is said; {area}, {name} and {item} take a word, {number} a number under the slot's name; what stands
-# behind the bar is meant and not said.
+_WHEN = {
+    "en": "now|at once|today|for me|this evening|before dinner|later on|this morning|tomorrow|right away|"
+    "tonight|at noon",
+    "zh": "现在|马上|今天|帮我|今晚|晚饭前|待会儿|今早|明天|立刻|夜里|中午",
+}
+
+# Intent to what is said; {area}, {name} and {item} take a word, {number} a number under the slot's name; {when} fills
+# no slot; what stands behind the bar is meant and not said.
 _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "HassTurnOn": {
         "en": (
@@ -47,8 +53,10 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "switch the {name} on please",
             "lights on in the {area}|domain=light",
             "turn on the lights in the {area}|domain=light",
+            "turn on every light {when}|domain=light",
         ),
         "zh": (
+            "{when}打开全部的灯|domain=light",
             "打开{name}",
             "请把{name}打开",
             "把{area}的灯打开|domain=light",
@@ -61,8 +69,10 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
             "shut the {name} off",
             "kill the lights in the {area}|domain=light",
             "{area} lights off|domain=light",
+            "switch all the lights off {when}|domain=light",
         ),
         "zh": (
+            "{when}把灯全关掉|domain=light",
             "关掉{name}",
             "把{name}关了",
             "把{area}的灯关掉|domain=light",
@@ -102,6 +112,10 @@ _SENTENCES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "HassShoppingListAddItem": {
         "en": ("put {item} on the shopping list", "we need {item}", "add {item} to my list"),
         "zh": ("把{item}加入购物清单", "要买{item}", "购物清单加上{item}"),
+    },
+    "HassGetWeather": {
+        "en": ("what's the weather like {when}", "do I need an umbrella {when}?"),
+        "zh": ("{when}天气怎么样", "{when}出门要带伞吗"),
     },
     "HassMediaSearchAndPlay": {
         "en": ("play {search_query} in the {area}", "I want to hear {search_query} in the {area}"),
@@ -157,7 +171,7 @@ def _command(chance: Random) -> tuple[str, str, dict[str, Any]]:
     for name, number in _NUMBERS.items():
         if f"{{{name}}}" in pattern:
             slots[name] = number(chance)
-    text = pattern.format(**slots)
+    text = pattern.format(**slots, when=chance.choice(_WHEN[language].split("|")))
     if meant:
         name, _, value = meant.partition("=")
         slots[name] = int(value) if value.isdigit() else value
