@@ -8,6 +8,8 @@ import pytest
 from servery.data.building import build_dataset
 from servery.data.series import pack, series_of, unpack
 from servery.data.series_files import SeriesLayout
+from servery.data.split_leaks import find_split_leaks
+from servery.data.splits import split
 from servery.errors import DataError, EmptyDataError
 from servery.fields._field import find_field
 
@@ -119,3 +121,13 @@ def test_columns_of_a_file_of_ones_own_are_taken_for_series(tmp_path: Path) -> N
         ("temperature", "series"),
         ("elsewhere", "series"),
     ]
+
+
+def test_windows_that_overlap_across_parts_are_a_leak_and_parts_by_time_are_none() -> None:
+    sample = find_field("smart-city").offer_for("forecasting").sample(300, 0)
+    found = find_split_leaks(split(sample, "random"))
+    assert [(finding.code, finding.is_leak) for finding in found] == [("times_across_parts", True)]
+    parts = split(sample)
+    assert parts.policy == "time"
+    assert not find_split_leaks(parts)
+    assert parts.train["origin"].max() <= parts.validation["origin"].min()
