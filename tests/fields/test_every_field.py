@@ -24,6 +24,8 @@ from servery.data.scenes import scene_of
 from servery.data.splits import split
 from servery.errors import UnknownNameError
 from servery.fields._field import Field, Offer, all_fields, find_field
+from servery.models.signature import Limits
+from servery.tasks.form import form_for
 
 FIELDS = list(all_fields().values())
 FORMS = {
@@ -33,6 +35,7 @@ FORMS = {
     "marked-text": {Kind.MARKED_TEXT},
     "scene": {Kind.SCENE},
     "table": {Kind.NUMBER, Kind.CATEGORY, Kind.TIME},
+    "series": {Kind.SERIES, Kind.CATEGORY, Kind.TIME},
 }
 OFFERS = [(field, offer) for field in FIELDS for offer in field.offers]
 KNOWN = [(field, offer, known) for field, offer in OFFERS for known in offer.known_datasets]
@@ -121,6 +124,8 @@ def test_the_example_fits_the_sample(offer: Offer) -> None:
         assert fault_of(base64.b64decode(offer.example, validate=True)) is None
     elif offer.form == "audio":
         assert audio.fault_of(base64.b64decode(offer.example, validate=True)) is None
+    elif offer.form == "series":
+        assert form_for(sample.input_kinds).examples(offer.example, sample.inputs, Limits())
     else:
         assert offer.example.keys() == {column.name for column in sample.inputs}
         for column in sample.inputs:

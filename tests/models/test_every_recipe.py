@@ -43,6 +43,8 @@ WRONG: dict[Kind, Any] = {
     Kind.CATEGORY: 3,
     Kind.MARKED_TEXT: 7,
     Kind.SCENE: 7,
+    Kind.SERIES: 7,
+    Kind.TIME: 3,
 }
 
 

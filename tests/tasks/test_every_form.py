@@ -17,6 +17,7 @@ from PIL import Image
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
 from servery.data.scenes import scene_of
+from servery.data.series import pack
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
@@ -64,6 +65,10 @@ COLUMNS = {
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
     "brief": [(column("brief", Kind.BRIEF),)],
     "scene": [(column("scene", Kind.SCENE),)],
+    "series": [
+        (column("pm25", Kind.SERIES),),
+        (column("now", Kind.TIME), column("at", Kind.CATEGORY), column("pm25", Kind.SERIES)),
+    ],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -104,6 +109,9 @@ VALUES = {
     Kind.TENSOR: st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=6, max_size=6
     ).map(lambda numbers: np.array(numbers, np.float32).reshape(2, 3)),
+    Kind.SERIES: st.lists(
+        st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=5
+    ).map(lambda readings: pack([1.5, *readings])),
     Kind.NUMBER: st.floats(allow_infinity=False),
     Kind.CATEGORY: st.none() | TEXTS,
     Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
@@ -144,6 +152,7 @@ def test_every_form_has_columns_here():
         ({Kind.IMAGE}, "image"),
         ({Kind.IMAGE, Kind.NUMBER}, "image"),
         ({Kind.AUDIO}, "audio"),
+        ({Kind.SERIES, Kind.TIME, Kind.CATEGORY}, "series"),
     ],
 )
 def test_the_kinds_decide_the_form(kinds, name):
@@ -238,6 +247,7 @@ def _some(kind: Kind) -> Any:
         Kind.AUDIO: recording(),
         Kind.SCENE: scene(0.4, [[1.0]]),
         Kind.NUMBER: 1.0,
+        Kind.SERIES: pack([1.0, None]),
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),
     }.get(kind, "x")

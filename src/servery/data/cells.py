@@ -12,6 +12,7 @@ import orjson
 
 from servery.data.columns import STRUCTURES, Kind
 from servery.data.raw_table import object_array
+from servery.data.series import series_of
 
 _MISSING = frozenset(
     {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "inf", "-inf"}
@@ -192,6 +193,8 @@ def values_of(cells: np.ndarray, kind: Kind) -> np.ndarray:
     if kind is Kind.LABELS:
         separator = label_separator(cells)
         return object_array([labels_of(cell, separator) for cell in cells])
+    if kind is Kind.SERIES:
+        return object_array([series_of(cell) for cell in cells])
     if kind in STRUCTURES:
         return object_array([structure_of(cell) for cell in cells])
     if kind in (Kind.IMAGE, Kind.AUDIO):

@@ -32,10 +32,13 @@ class Kind(StrEnum):
     SCENE = "scene"
     """Where agents were at equal steps of time, as the JSON of `data.scenes`."""
     TRACKS = "tracks"
-    """Where each agent of a scene goes: a list of lists of [x, y], null for an agent that is not followed."""
+    """Where each agent of a scene goes: a list of lists of [x, y], null for an agent that is not followed."""    COMMAND = "command"
+    """What a command means: {"intent": ..., "slots": {name: text or number}}."""
+    SERIES = "series"
+    """Readings one after the other at equal distances, null where one is missing; packed by `data.series`."""
 
 
-STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS})
+STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS, Kind.COMMAND})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
 
 

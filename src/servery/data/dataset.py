@@ -46,8 +46,8 @@ class Dataset:
 
     Text, category, labels and identifier columns are object arrays of `str`, with None where a value is missing;
     a labels cell is a tuple of `str`. Number columns are float64 with NaN; time columns datetime64[ns] with NaT;
-    image and audio columns object arrays of encoded `bytes` (PNG, JPEG, WAV, FLAC ...); columns of structures
-    (`STRUCTURES`) object arrays of lists or objects as JSON has them.
+    image and audio columns object arrays of encoded `bytes` (PNG, JPEG, WAV, FLAC ...), series columns of packed
+    ones (`data.series`); columns of structures (`STRUCTURES`) object arrays of lists or objects as JSON has them.
 
     Attributes:
         columns: In the file's order.

@@ -27,6 +27,7 @@ from servery.data.cells import (
 from servery.data.columns import Kind
 from servery.data.parts import part_of
 from servery.data.pictures import is_picture
+from servery.data.series import Readings
 
 _MOST = 0.95
 """Share of the present cells that must fit a kind; the others are reported and read as missing."""
@@ -214,6 +215,8 @@ def mean_words(texts: list[str]) -> float:
 def _native_kind(profile: Profile) -> tuple[Kind, str] | None:
     """Return the kind where the file's own types tell it."""
     first = profile.present[0] if profile.present else None
+    if isinstance(first, Readings):
+        return Kind.SERIES, "readings one after the other"
     if isinstance(first, bytes):
         if audio.format_of(first):  # before pictures: WAV and WebP begin alike
             return Kind.AUDIO, "encoded recordings"

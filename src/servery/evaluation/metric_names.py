@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from servery.metrics.forecasts import NAMED_STEPS
+
 METRICS: Mapping[str, tuple[str, str, bool]] = {
     "rouge_1": ("ROUGE-1", "words shared with the best reference, F1 from 0 to 100", True),
     "rouge_2": ("ROUGE-2", "pairs of words shared with that reference, F1 from 0 to 100", True),
@@ -47,6 +49,16 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
         "share of things found by any box, mean over labels and ten overlaps",
         True,
     ),
+    "frame_accuracy": ("Whole commands", "share of commands whose intent and slots are all right", True),
+    "intent_accuracy": ("Intents", "share of commands whose intent is right", True),
+    "slot_f1": ("Slot F1", "over all slots with their values", True),
+    "slot_precision": ("Slot precision", "share of the filled slots that are right", True),
+    "slot_recall": ("Slot recall", "share of the slots there are that were filled rightly", True),
+    "d2": ("D²", "one minus the absolute error in errors of the median; 0 is a constant, 1 perfect", True),
+    **{
+        f"mae_{step}": (f"MAE {step} ahead", f"mean distance from the truth {step} step(s) ahead", False)
+        for step in NAMED_STEPS
+    },
     "macro_f1": ("Macro F1", "mean over the labels of the F1: every label counts the same", True),
     "micro_f1": ("Micro F1", "F1 over all decisions: frequent labels count more", True),
     "accuracy": ("Accuracy", "share of rows answered rightly", True),

@@ -11,8 +11,8 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         column: The column it belongs to.
         text: What stands there, as people read it.
-        start: Of a text: its first character.
-        end: Of a text: the character after its last.
+        start: Of a text: its first character; of a series: its first reading.
+        end: Of a text: the character after its last; of a series: the reading after its last.
         box: Of a picture: left, top, width and height in pixels.
     """
 

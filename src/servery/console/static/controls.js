@@ -44,6 +44,18 @@ function timeControl() {
   return written(element("input", { type: "text", placeholder: "2026-01-31T12:00" }));
 }
 
+// Readings with commas between them, nothing between two where one is missing; what is no number goes out as it
+// stands, so that the server can say where.
+function seriesControl(column, isAlone) {
+  const made = textControl(column, isAlone);
+  const reading = (piece) => (piece === "" ? null : Number.isNaN(Number(piece)) ? piece : Number(piece));
+  return {
+    ...made,
+    fill: (value) => { made.control.value = (value ?? []).map((number) => number ?? "").join(", "); },
+    read: () => (made.control.value.trim() === "" ? null : made.control.value.split(",").map((p) => reading(p.trim()))),
+  };
+}
+
 function pictureControl() {
   const control = element("input", { type: "file", accept: PICTURES });
   const preview = element("canvas", { hidden: true });
@@ -126,6 +138,7 @@ const CONTROLS = {
   number: numberControl,
   category: categoryControl,
   time: timeControl,
+  series: seriesControl,
   image: pictureControl,
   scene: sceneControl,
 };

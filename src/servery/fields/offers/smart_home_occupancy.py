@@ -63,6 +63,9 @@ def _office(name: str, test: str) -> KnownDataset:
         folder="smart-home/office-occupancy",
         files={"train": "train.csv.gz", "test": test},
         target="Occupancy",
+        # Learned on some days of the training part and asked about another, every model is better without humidity:
+        # it follows the weather of a week (benchmarks/fields/notes/smart-home.md).
+        ignored=("Humidity", "HumidityRatio"),
         kinds={**dict.fromkeys(numbers, "number"), "date": "time", "Occupancy": "category"},
         roles={"date": "time"},
         license="CC BY 4.0",
@@ -89,5 +92,7 @@ OFFER = Offer(
         _office("office-occupancy-open-door", "test2.csv.gz"),
     ),
     sample=sample,
+    # As they are, numbers are cut nowhere: days of other light and air are not beyond what was met.
+    starter_hyperparameters={"transform": "standard", "inverse_penalty": 1.0},
     example={"temperature_c": 21.9, "humidity_percent": 27.0, "light_lux": 410.0, "co2_ppm": 780.0},
 )
