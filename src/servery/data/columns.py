@@ -27,6 +27,8 @@ class Kind(StrEnum):
     """Things in a picture: a list of {"label", "xmin", "ymin", "xmax", "ymax"} in pixels."""
     MARKED_TEXT = "marked_text"
     """A text in which two pieces are marked: <e1>head</e1> and <e2>tail</e2>."""
+    EVENTS = "events"
+    """What one user did, in the order of time: a tuple of `data.events.Event`."""
 
 
 STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES})

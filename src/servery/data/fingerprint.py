@@ -51,6 +51,8 @@ def _to_bytes(cell: str | bytes | tuple[str, ...] | list[Any] | dict[str, Any] |
     if isinstance(cell, str):
         return cell.encode("utf-8", "surrogatepass")
     if isinstance(cell, tuple):
+        if cell and not isinstance(cell[0], str):  # events
+            return repr([tuple(event) for event in cell]).encode("utf-8", "surrogatepass")
         return b"".join(
             len(item).to_bytes(4, "little") + item.encode("utf-8", "surrogatepass") for item in cell
         )
