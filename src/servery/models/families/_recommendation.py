@@ -181,21 +181,28 @@ def recommender(
     return Recommender(model, {"popularity": log.popularity(FALLBACK_DAYS), **tensors}, _plain(settings))
 
 
-def predictor_of(work: Work, recipe: str, log: EventLog, runtime: Recommender) -> Predictor:
-    """Return the model that remembers the users of a log."""
+def predictor_of(
+    work: Work, recipe: str, log: EventLog, runtime: Recommender, histories: Mapping[str, Events] | None = None
+) -> Predictor:
+    """Return the model that remembers the users of a log, or these histories."""
     user, history = user_of(work.train), history_of(work.train)
-    known = {name: events for name, events in log.histories.items() if not name.startswith("\x00")}
+    found = log.histories if histories is None else histories
+    known = {name: events for name, events in found.items() if not name.startswith("\x00")}
     encoder = Histories.fit(user, history, log.items, known if user else {})
     columns = tuple(_without_names(c) for c in work.train.inputs if c.name in (user, history))
     made = assemble(work, recipe, columns, log.items, encoder, runtime, "products in numpy")
     return replace(made, signature=replace(made.signature, example=_example(work.validation, user, history)))
 
 
-def judged(work: Work, predictor: Predictor) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Return the metrics of the validation part, and the line from scores to chances that it gives."""
+def judged(
+    work: Work, predictor: Predictor, most_rows: int | None = None
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Return the metrics of the validation part, or evenly spread rows of it, and the line from scores to chances."""
+    rows = np.arange(len(work.validation))
+    part = work.validation.take(rows[:: -(-len(rows) // (most_rows or len(rows)))])
     task = work.task.with_labels(predictor.signature.labels)
-    targets = task.encode_targets(work.validation, predictor.signature.labels)
-    outputs = predictor.outputs(list(work.validation.examples()))
+    targets = task.encode_targets(part, predictor.signature.labels)
+    outputs = predictor.outputs(list(part.examples()))
     return task.measure(targets, outputs, Calibration()), chances(targets, outputs)
 
 
