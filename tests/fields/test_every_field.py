@@ -23,6 +23,8 @@ from servery.data.pictures import fault_of
 from servery.data.splits import split
 from servery.errors import UnknownNameError
 from servery.fields._field import Field, Offer, all_fields, find_field
+from servery.models.signature import Limits
+from servery.tasks.form import form_for
 
 FIELDS = list(all_fields().values())
 FORMS = {
@@ -31,6 +33,7 @@ FORMS = {
     "audio": {Kind.AUDIO},
     "marked-text": {Kind.MARKED_TEXT},
     "table": {Kind.NUMBER, Kind.CATEGORY, Kind.TIME},
+    "history": {Kind.CATEGORY, Kind.EVENTS},
 }
 OFFERS = [(field, offer) for field in FIELDS for offer in field.offers]
 KNOWN = [(field, offer, known) for field, offer in OFFERS for known in offer.known_datasets]
@@ -117,6 +120,10 @@ def test_the_example_fits_the_sample(offer: Offer) -> None:
         assert fault_of(base64.b64decode(offer.example, validate=True)) is None
     elif offer.form == "audio":
         assert audio.fault_of(base64.b64decode(offer.example, validate=True)) is None
+    elif offer.form == "history":
+        [read] = form_for(sample.input_kinds).examples(offer.example, sample.inputs, Limits())
+        met = {event.item for cell in sample["history"] for event in cell}
+        assert {event.item for event in read["history"]} <= met
     else:
         assert offer.example.keys() == {column.name for column in sample.inputs}
         for column in sample.inputs:

@@ -29,7 +29,7 @@ NETWORKS = [
     for recipe in RECIPES
     if "learning_rate" in recipe.defaults and recipe.name != "gradient-boosting"
     if "translation" not in recipe.tasks  # two exports each: tests/optimize/test_export_writing.py
-    if "link-prediction" not in recipe.tasks  # served from numpy
+    if not recipe.tasks & {"link-prediction", "recommendation"}  # served from numpy
     if "text-generation" not in recipe.tasks  # a state or keys and values are carried from token to token
     if recipe.name
     not in ("diffusion", "flow-matching")  # within a sampler: tests/models/runtimes/test_sampler.py
@@ -41,6 +41,7 @@ WRONG: dict[Kind, Any] = {
     Kind.NUMBER: "many",
     Kind.CATEGORY: 3,
     Kind.MARKED_TEXT: 7,
+    Kind.EVENTS: 7,
 }
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
+from servery.data.events import Event, in_order
 from servery.discovery import instances
 from servery.errors import InputError, ServeryError
 from servery.models.signature import Limits
@@ -60,6 +61,10 @@ COLUMNS = {
     "table": [TABLE, TABLE[:1]],
     "audio": [(column("call", Kind.AUDIO),)],
     "marked-text": [(column("sentence", Kind.MARKED_TEXT),)],
+    "history": [
+        (column("history", Kind.EVENTS),),
+        (column("user_id", Kind.CATEGORY), column("history", Kind.EVENTS)),
+    ],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -84,6 +89,10 @@ VALUES = {
     ).map(lambda numbers: np.array(numbers, np.float32).reshape(2, 3)),
     Kind.NUMBER: st.floats(allow_infinity=False),
     Kind.CATEGORY: st.none() | TEXTS,
+    Kind.EVENTS: st.none()
+    | st.lists(
+        st.tuples(TEXTS.filter(str.strip), st.none() | st.integers(-(10**9), 4 * 10**9)), max_size=5
+    ).map(lambda pairs: in_order(Event(*pair) for pair in pairs)),
     Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
 }
 
@@ -110,7 +119,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_every_modality_has_its_form():
-    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text"}
+    assert FORMS.keys() == {"text", "image", "table", "audio", "tensor", "marked-text", "history"}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +131,7 @@ def test_every_modality_has_its_form():
         ({Kind.IMAGE}, "image"),
         ({Kind.IMAGE, Kind.NUMBER}, "image"),
         ({Kind.AUDIO}, "audio"),
+        ({Kind.CATEGORY, Kind.EVENTS}, "history"),
     ],
 )
 def test_the_kinds_decide_the_form(kinds, name):
@@ -217,6 +227,7 @@ def _some(kind: Kind) -> Any:
         Kind.NUMBER: 1.0,
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),
+        Kind.EVENTS: (Event("x"),),
     }.get(kind, "x")
 
 

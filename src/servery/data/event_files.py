@@ -21,8 +21,29 @@ USER, HISTORY, NEXT, PART = "user_id", "history", "next", "part"
 KINDS = {USER: "category", HISTORY: "events", NEXT: "events"}
 ROLES = {USER: "input", HISTORY: "input"}
 _SPOKEN: Mapping[str, tuple[str, ...]] = {
-    USER: ("user_id", "user", "customer_id", "customerid", "customer", "visitor_id", "session_id", "用户", "客户"),
-    "item_id": ("item_id", "item", "product_id", "product", "sku", "stockcode", "movie_id", "article_id", "物品", "商品"),
+    USER: (
+        "user_id",
+        "user",
+        "customer_id",
+        "customerid",
+        "customer",
+        "visitor_id",
+        "session_id",
+        "用户",
+        "客户",
+    ),
+    "item_id": (
+        "item_id",
+        "item",
+        "product_id",
+        "product",
+        "sku",
+        "stockcode",
+        "movie_id",
+        "article_id",
+        "物品",
+        "商品",
+    ),
     "timestamp": ("timestamp", "time", "date", "datetime", "invoicedate", "created_at", "时间", "日期"),
     "text": ("text", "title", "name", "description", "item_text", "名称", "标题"),
 }
@@ -151,7 +172,9 @@ def rows_of_log(log: Log, moments: Moments) -> RawTable:
     every = [row for part in rows.values() for row in part]
     if not every:
         raise DataError("The log has no event.", param="data")
-    values = dict(zip((USER, HISTORY, NEXT, PART), map(object_array, list(zip(*every, strict=True))[:4]), strict=True))
+    values = dict(
+        zip((USER, HISTORY, NEXT, PART), map(object_array, list(zip(*every, strict=True))[:4]), strict=True)
+    )
     facts = {
         "events": f"{len(users):,} of {len(starts):,} users and {len(set(log.items)):,} items",
         "moments": ", ".join(str(np.datetime64(int(moment), "s")) for moment in bounds),
@@ -177,7 +200,8 @@ def _events(items: np.ndarray, seconds: np.ndarray, texts: Mapping[str, str]) ->
 def _columns(raw: RawTable, name: str) -> dict[str, np.ndarray]:
     lowered = {column.lower(): column for column in raw.values}
     found = {
-        ours: next((lowered[spoken] for spoken in names if spoken in lowered), None) for ours, names in _SPOKEN.items()
+        ours: next((lowered[spoken] for spoken in names if spoken in lowered), None)
+        for ours, names in _SPOKEN.items()
     }
     missing = [ours for ours in (USER, "item_id", "timestamp") if found[ours] is None]
     if missing:
@@ -190,5 +214,9 @@ def _columns(raw: RawTable, name: str) -> dict[str, np.ndarray]:
 
 
 def _lacking(user: str | None, item: str | None, time: np.datetime64) -> str:
-    absent: Sequence[tuple[str, bool]] = (("user", not user), ("item", not item), ("time", bool(np.isnat(time))))
+    absent: Sequence[tuple[str, bool]] = (
+        ("user", not user),
+        ("item", not item),
+        ("time", bool(np.isnat(time))),
+    )
     return ", ".join(name for name, is_absent in absent if is_absent)

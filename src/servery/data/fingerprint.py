@@ -45,7 +45,7 @@ def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
         digest.update(array.astype("<i8").tobytes())
 
 
-def _to_bytes(cell: str | bytes | tuple[str, ...] | list[Any] | dict[str, Any] | None) -> bytes | None:
+def _to_bytes(cell: str | bytes | tuple[Any, ...] | list[Any] | dict[str, Any] | None) -> bytes | None:
     if isinstance(cell, list | dict):
         return orjson.dumps(cell, option=orjson.OPT_SORT_KEYS)
     if isinstance(cell, str):

@@ -60,8 +60,16 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
     ),
     "recall_at_20": ("Recall@20", "share of the items taken next that are among the first twenty", True),
     "hit_rate_at_10": ("Hit rate@10", "share of users who take one of the first ten", True),
-    "mrr_at_100": ("MRR@100", "mean of 1 / rank of the first item that is taken, 0 beyond the hundredth", True),
-    "catalogue_coverage": ("Catalogue shown", "share of all items that stand among anybody's first ten", True),
+    "mrr_at_100": (
+        "MRR@100",
+        "mean of 1 / rank of the first item that is taken, 0 beyond the hundredth",
+        True,
+    ),
+    "catalogue_coverage": (
+        "Catalogue shown",
+        "share of all items that stand among anybody's first ten",
+        True,
+    ),
     "cold_ndcg_at_10": ("NDCG@10, new users", "the same for users without a history", True),
     "cold_recall_at_20": ("Recall@20, new users", "the same for users without a history", True),
     "coverage": ("Answered", "share of rows that the model answers instead of abstaining", True),

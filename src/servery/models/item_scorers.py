@@ -98,7 +98,7 @@ class SimilarUsers(ItemScorer):
 class Texts(ItemScorer):
     """The cosine of an item's words and those of the history.
 
-    Reads `text_items` and `terms`, int64, and `text_weights`, float32, (pairs,): sparse, item by term, rows of length 1.
+    Reads `text_items` and `terms`, int64, and `text_weights`, float32, (pairs,): items by terms, rows of length 1.
     """
 
     name = "texts"
@@ -182,7 +182,9 @@ class TwoTower(ItemScorer):
         hidden = np.maximum(tensors["user_hidden"] @ mean + tensors["user_hidden_bias"], 0.0)
         user = tensors["user_output"] @ hidden + tensors["user_output_bias"] + mean
         user = user / max(float(np.linalg.norm(user)), 1e-12)
-        return np.asarray(tensors["item_vectors"] @ user * tensors["sharpness"][0] + tensors["biases"], np.float32)
+        return np.asarray(
+            tensors["item_vectors"] @ user * tensors["sharpness"][0] + tensors["biases"], np.float32
+        )
 
 
 class SelfAttention(ItemScorer):
@@ -218,7 +220,9 @@ class SelfAttention(ItemScorer):
         weights = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(query.shape[2]))
         weights = np.exp(weights - weights.max(axis=2, keepdims=True))
         looked = (weights / weights.sum(axis=2, keepdims=True)) @ value
-        found = found + looked.transpose(1, 0, 2).reshape(len(found), -1) @ tensor("join").T + tensor("join_bias")
+        found = (
+            found + looked.transpose(1, 0, 2).reshape(len(found), -1) @ tensor("join").T + tensor("join_bias")
+        )
         normed = _normalised(found, tensor("wide_norm"), tensor("wide_norm_bias"))
         hidden = np.maximum(normed @ tensor("wide").T + tensor("wide_bias"), 0.0)
         return np.asarray(found + hidden @ tensor("narrow").T + tensor("narrow_bias"))

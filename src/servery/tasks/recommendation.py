@@ -14,6 +14,7 @@ from servery.data.dataset import Dataset
 from servery.data.events import Events
 from servery.data.raw_table import object_array
 from servery.errors import DataError
+from servery.metrics.calibration import BINS
 from servery.metrics.recommendation import SHORT, list_measures
 from servery.tasks.task import Answer, Calibration, Judgement, LearnableTask, Parameters
 
@@ -42,7 +43,8 @@ class RecommendationParameters(Parameters, frozen=True):
     top_k: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     exclude_seen: bool = False
     candidates: (
-        Annotated[tuple[Annotated[str, msgspec.Meta(max_length=1000)], ...], msgspec.Meta(max_length=10_000)] | None
+        Annotated[tuple[Annotated[str, msgspec.Meta(max_length=1000)], ...], msgspec.Meta(max_length=10_000)]
+        | None
     ) = None
     explain: bool = False
 
@@ -110,7 +112,9 @@ class Recommendation(LearnableTask):
     def labels_of(self, dataset: Dataset) -> tuple[str, ...]:
         """Return the items that anybody met before or next, sorted."""
         columns = (history_of(dataset), dataset.target.name)
-        return tuple(sorted({event.item for name in columns for cell in dataset[name] for event in cell or ()}))
+        return tuple(
+            sorted({event.item for name in columns for cell in dataset[name] for event in cell or ()})
+        )
 
     def encode_targets(self, dataset: Dataset, labels: Sequence[str]) -> np.ndarray:
         """Return how long each history is and which items came next, objects, (rows,).
@@ -135,7 +139,9 @@ class Recommendation(LearnableTask):
         """Return what each list is worth, counted once for all choices of rows."""
         measures = list_measures(hits_of(targets, outputs), _taken(targets))
         is_known = np.array([target[0] > 0 for target in targets], bool)
-        return _ListJudgement(is_known, measures, outputs[:, :SHORT, PLACE].astype(np.int64), self.item_count)
+        first = outputs[:, :SHORT]
+        misses = _binned(first[..., SCORE], hits_of(targets, first))
+        return _ListJudgement(is_known, measures, first[..., PLACE].astype(np.int64), misses, self.item_count)
 
     def quality(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return the NDCG@10 of each list."""
@@ -187,7 +193,9 @@ class Recommendation(LearnableTask):
                 f"Nothing is known of the user in {cold} of {len(found)} questions: the answer is what is popular."
             )
         if unknown:
-            told["unknown_items"] = f"{unknown} events are of items that the model has never met; they do not count."
+            told["unknown_items"] = (
+                f"{unknown} events are of items that the model has never met; they do not count."
+            )
         return told
 
     def best_label(self, answer: Any) -> str:
@@ -204,18 +212,31 @@ class Recommendation(LearnableTask):
 
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
         """Return a list of items a question."""
-        rows = [msgspec.to_builtins(answer.items) for answer in answers if isinstance(answer, RecommendationAnswer)]
+        rows = [
+            msgspec.to_builtins(answer.items)
+            for answer in answers
+            if isinstance(answer, RecommendationAnswer)
+        ]
         rows = [list(row) for row in rows]
         return rows if is_batch else rows[0]
 
 
 @dataclass(frozen=True)
 class _ListJudgement:
-    """Of each row: does it have a history, (rows,); its measures, (rows,) each; its first items, (rows, 10)."""
+    """Of each row, and how many items there are.
+
+    Attributes:
+        is_known: Does it have a history, (rows,).
+        measures: What its list is worth, (rows,) each.
+        first: Places of its first items, (rows, 10).
+        misses: Scores less hits of its first items, summed by bins of the score, (rows, bins).
+        item_count: Items that can be recommended.
+    """
 
     is_known: np.ndarray
     measures: Mapping[str, np.ndarray]
     first: np.ndarray
+    misses: np.ndarray
     item_count: int
 
     def measure(self, rows: np.ndarray) -> dict[str, float]:
@@ -224,6 +245,7 @@ class _ListJudgement:
         found = {name: _mean(values[known]) for name, values in self.measures.items()}
         named = np.unique(self.first[known])
         found["catalogue_coverage"] = float((named >= 0).sum()) / max(self.item_count, 1)
+        found["ece"] = float(np.abs(self.misses[known].sum(axis=0)).sum()) / max(self.first[known].size, 1)
         if len(cold):
             found["cold_ndcg_at_10"] = _mean(self.measures["ndcg_at_10"][cold])
             found["cold_recall_at_20"] = _mean(self.measures["recall_at_20"][cold])
@@ -261,6 +283,14 @@ def hits_of(targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
 def _places(cell: Events | None, places: Mapping[str, int]) -> list[int]:
     # An item taken twice counts once; one that no list can name counts as missed.
     return [places.get(item, -1) for item in sorted({event.item for event in cell or ()})]
+
+
+def _binned(scores: np.ndarray, is_hit: np.ndarray) -> np.ndarray:
+    """Return scores less hits, summed by bins of the score, (rows, `BINS`); the calibration error is made of them."""
+    bins = np.clip((scores * BINS).astype(np.int64), 0, BINS - 1)  # (rows, items)
+    misses = np.zeros((len(scores), BINS))
+    np.add.at(misses, (np.arange(len(scores))[:, None], bins), scores.astype(np.float64) - is_hit)
+    return misses
 
 
 def _taken(targets: np.ndarray) -> np.ndarray:

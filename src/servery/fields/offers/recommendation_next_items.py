@@ -12,7 +12,18 @@ from servery.data.building import build_dataset
 from servery.data.catalog import KnownDataset
 from servery.data.cells import times_of
 from servery.data.dataset import Dataset
-from servery.data.event_files import HISTORY, KINDS, NEXT, ROLES, USER, Log, Moments, read_events, rows_of_log, texts_of
+from servery.data.event_files import (
+    HISTORY,
+    KINDS,
+    NEXT,
+    ROLES,
+    USER,
+    Log,
+    Moments,
+    read_events,
+    rows_of_log,
+    texts_of,
+)
 from servery.data.events import EPOCH, SECOND
 from servery.data.raw_table import RawTable, object_array
 from servery.data.readers import read_raw
@@ -30,6 +41,8 @@ _SHELVES: Mapping[str, tuple[str, ...]] = {
     "bathing": ("soap", "towel", "sponge", "bath salts", "comb", "mirror", "lotion", "brush"),
 }
 """Shelf to its items; whoever takes one often takes the next of the row soon."""
+_CROWDS = (8, 4, 2, 1, 1, 1)
+"""How many users keep to each shelf, beside each other."""
 _REPEATS, _NEIGHBOURS, _STRAYS = 0.35, 0.5, 0.15
 """Shares of what users take: again, the next of the row, anything."""
 _NEW_USERS = 0.1
@@ -50,9 +63,11 @@ def sample(rows: int = 600, seed: int = 0) -> Dataset:
     asked = rows // 10
     learned = rows - 2 * asked
     names = [f"u{number:04d}" for number in range(learned + 2 * asked)]
-    shelves = {name: chance.choice(list(_SHELVES)) for name in names}
+    shelves = dict(zip(names, chance.choices(list(_SHELVES), _CROWDS, k=len(names)), strict=True))
     returning = chance.sample(names[:learned], k=min(2 * asked, learned))
-    events = [event for name in names[:learned] for event in _visits(chance, name, shelves[name], 0, _CUTS[1], 9)]
+    events = [
+        event for name in names[:learned] for event in _visits(chance, name, shelves[name], 0, _CUTS[1], 9)
+    ]
     for period in range(2):
         new = names[learned + period * asked :][: round(_NEW_USERS * asked)]
         known = returning[period * asked :][: asked - len(new)]
@@ -94,7 +109,7 @@ def _visits(
             before = row.index(taken[-1]) if taken and taken[-1] in row else chance.randrange(len(row))
             item = row[(before + 1) % len(row)]
         else:
-            item = chance.choice(chance.choice(list(_SHELVES.values())))
+            item = chance.choice(_SHELVES[chance.choices(list(_SHELVES), _CROWDS)[0]])
         taken.append(item)
         yield user, item, _START + int(day * _DAY)
 
@@ -109,7 +124,8 @@ def read_invoices(files: Mapping[str, Path]) -> RawTable:
     raw = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     codes = [str(code).strip().upper() for code in raw["StockCode"]]
     cancelled = np.array(
-        [str(i).startswith("C") or q <= 0 for i, q in zip(raw["InvoiceNo"], raw["Quantity"], strict=True)], bool
+        [str(i).startswith("C") or q <= 0 for i, q in zip(raw["InvoiceNo"], raw["Quantity"], strict=True)],
+        bool,
     )
     nameless = np.array([customer is None or customer != customer for customer in raw["CustomerID"]], bool)
     no_product = np.array([not code[:5].isdigit() or len(code) < 5 for code in codes], bool)
@@ -142,7 +158,9 @@ OFFER = Offer(
         RecipeChoice("bpr", "minutes; vectors that rank what was taken above what was not"),
         RecipeChoice("neural-cf", "minutes; a perceptron over user and item"),
         RecipeChoice("two-tower", "minutes; for millions of items"),
-        RecipeChoice("sequential", "minutes; self-attention, where the order of events tells what comes next"),
+        RecipeChoice(
+            "sequential", "minutes; self-attention, where the order of events tells what comes next"
+        ),
         RecipeChoice("ease", "seconds up to 6,000 items; the one to use first, usually the best of these"),
     ),
     starter_recipe="ease",

@@ -21,7 +21,12 @@ NOTHING = -1
 NO_TIME = -(2**62)
 """Stands for the time of an event that has none."""
 DAY = 86_400.0
-_WANTED: Mapping[str, Any] = {"top_k": MEASURED_ITEMS, "exclude_seen": False, "candidates": None, "explain": False}
+_WANTED: Mapping[str, Any] = {
+    "top_k": MEASURED_ITEMS,
+    "exclude_seen": False,
+    "candidates": None,
+    "explain": False,
+}
 """What is asked of the rows of data sets."""
 
 
@@ -89,9 +94,12 @@ class Histories(Encoder):
         """
         rows = [self._row(example) for example in examples]
         wanted = [{**_WANTED, **(example.get("wanted") or {})} for example in examples]
-        candidates = [[self._item_numbers.get(name, NOTHING) for name in w["candidates"] or ()] for w in wanted]
+        candidates = [
+            [self._item_numbers.get(name, NOTHING) for name in w["candidates"] or ()] for w in wanted
+        ]
         flags = {
-            name: np.array([int(w[name]) for w in wanted], np.int64) for name in ("top_k", "exclude_seen", "explain")
+            name: np.array([int(w[name]) for w in wanted], np.int64)
+            for name in ("top_k", "exclude_seen", "explain")
         }
         return {
             "items": _padded([row[0] for row in rows], NOTHING, np.int64),
@@ -111,10 +119,14 @@ class Histories(Encoder):
         """Return items, ages, the number of events of unknown items, and whether the items are what is asked about."""
         user, events = example.get(self.user), example.get(self.history)
         if user is not None and not isinstance(user, str):
-            raise InputError(f"{self.user!r} is {user!r}; expected the name of a user.", param=f"/{self.user}")
+            raise InputError(
+                f"{self.user!r} is {user!r}; expected the name of a user.", param=f"/{self.user}"
+            )
         is_events = isinstance(events, tuple) and all(isinstance(event, Event) for event in events)
         if events is not None and not is_events:
-            raise InputError(f"{self.history!r} is {events!r}; expected a list of items.", param=f"/{self.history}")
+            raise InputError(
+                f"{self.history!r} is {events!r}; expected a list of items.", param=f"/{self.history}"
+            )
         sent = [(self._item_numbers.get(event.item, NOTHING), _seconds(event)) for event in events or ()]
         known = [pair for pair in sent if pair[0] != NOTHING]
         pairs = self._merged(user, known)
@@ -162,7 +174,8 @@ class Histories(Encoder):
             fits = offsets.shape == (len(names["users"]) + 1,) and len(numbers) == len(seconds) == offsets[-1]
             if not fits or (len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(names["items"])):
                 raise ValueError("events that fit neither the users nor the items")
-            return cls(str(state["user"]), str(state["history"]), **names, **tensors)
+            columns = (str(state["user"]), str(state["history"]))
+            return cls(*columns, names["items"], names["users"], offsets, numbers, seconds)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
             raise ArtifactError(f"The histories in {folder.name} cannot be read: {error!r}.") from error
 
@@ -176,7 +189,9 @@ class Histories(Encoder):
         try:
             items = [str(name) for name in state["items"]]
             nothing = np.zeros(0, np.int64)
-            return cls(str(state["user"]), str(state["history"]), items, (), np.zeros(1, np.int64), nothing, nothing)
+            return cls(
+                str(state["user"]), str(state["history"]), items, (), np.zeros(1, np.int64), nothing, nothing
+            )
         except (KeyError, TypeError) as error:
             raise ArtifactError(f"The state of the encoder 'histories' is torn: {error!r}.") from error
 

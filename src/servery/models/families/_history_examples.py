@@ -50,7 +50,7 @@ class HistoryExamples:
         return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
     def batch(self, rows: np.ndarray, seed: int, epoch: int, step: int) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the histories, and float32, (rows, items): 1 for what was taken next, -1 for what stands against it."""
+        """Return the histories, and float32, (rows, items): 1 for what came next, -1 for what it is held against."""
         chance = np.random.default_rng([seed, epoch, step])
         numbers = self.log.numbers
         histories = np.full((len(rows), self.length), PADDING, np.int64)

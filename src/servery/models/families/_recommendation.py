@@ -1,4 +1,4 @@
-"""What the recipes of recommendation have in common: the log as numbers, popularity, chances, learning it all at last."""
+"""What the recipes of recommendation have in common: the log as numbers, popularity, chances, learning twice."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ class EventLog:
         pairs = sparse.csr_matrix((self.user_count, len(self.items)), dtype=np.float64)
         if len(weights):
             order = np.lexsort((weights, self.numbers, self.users))
-            last = np.append(
-                (np.diff(self.users[order]) != 0) | (np.diff(self.numbers[order]) != 0), True
-            )
+            last = np.append((np.diff(self.users[order]) != 0) | (np.diff(self.numbers[order]) != 0), True)
             kept = order[last]
             pairs = sparse.csr_matrix((weights[kept], (self.users[kept], self.numbers[kept])), pairs.shape)
         active = np.asarray(pairs.max(axis=1).todense()).sum() if len(weights) else 1.0
@@ -182,7 +180,11 @@ def recommender(
 
 
 def predictor_of(
-    work: Work, recipe: str, log: EventLog, runtime: Recommender, histories: Mapping[str, Events] | None = None
+    work: Work,
+    recipe: str,
+    log: EventLog,
+    runtime: Recommender,
+    histories: Mapping[str, Events] | None = None,
 ) -> Predictor:
     """Return the model that remembers the users of a log, or these histories."""
     user, history = user_of(work.train), history_of(work.train)
@@ -246,4 +248,3 @@ def strongest(weights: np.ndarray, count: int) -> np.ndarray:
     """Return where each row has its largest values, int64, (rows, at most count)."""
     count = min(count, weights.shape[1])
     return np.argpartition(-weights, count - 1, axis=1)[:, :count]
-

@@ -121,7 +121,9 @@ class RecommenderNetwork(Recipe):
         # Users of the validation part are remembered with what they did in it: that is no training of the vectors.
         whole = read_log(work.train, work.validation)
         runtime = recommender(self.model, log, {**tensors, **knots}, settings)
-        return Made(predictor_of(work, self.name, log, runtime, whole.histories), learned.history, learned.stopped)
+        return Made(
+            predictor_of(work, self.name, log, runtime, whole.histories), learned.history, learned.stopped
+        )
 
     def _sizes(self, examples: int, settings: Mapping[str, Any]) -> dict[str, int]:
         """Return batch size, epochs and patience, chosen from the number of histories where they are 0."""
@@ -142,7 +144,7 @@ class PairwiseRanking(RecommenderNetwork):
     name = "bpr"
     title = "Matrix factorization, BPR"
     summary = (
-        "Vectors that rank what was taken above what was not (BPR: Rendle et al. 2009, section 4), the user's being the "
+        "Vectors that rank what was taken above what was not (BPR: Rendle et al. 2009, section 4); the user's is the "
         "mean of the history's (FISM: Kabbur, Ning and Karypis 2013, section 4)."
     )
     model = "mean_vector"
@@ -163,7 +165,7 @@ class NeuralFilteringRecipe(RecommenderNetwork):
     enough_epochs = 6
 
     def _multiplications(self, items: int, settings: Mapping[str, Any]) -> float:
-        return super()._multiplications(items, settings) + 6.0 * items * settings["hidden"]
+        return super()._multiplications(items, settings) + 6.0 * items * float(settings["hidden"])
 
 
 class TwoTowerRecipe(RecommenderNetwork):
@@ -172,8 +174,8 @@ class TwoTowerRecipe(RecommenderNetwork):
     name = "two-tower"
     title = "Two towers"
     summary = (
-        "A perceptron makes a vector of the history, compared by direction with one for each item (Covington, Adams and "
-        "Sargin 2016, section 3; Yi et al. 2019, section 3), with the softmax over all items."
+        "A perceptron makes a vector of the history, compared by direction with one for each item (Covington, Adams "
+        "and Sargin 2016, section 3; Yi et al. 2019, section 3), with the softmax over all items."
     )
     model = "two_tower"
 
@@ -192,9 +194,9 @@ class Sequential(RecommenderNetwork):
     enough_epochs = 8
 
     def _multiplications(self, items: int, settings: Mapping[str, Any]) -> float:
-        size, length = settings["size"], settings["length"]
+        size, length = float(settings["size"]), float(settings["length"])
         block = length * (4.0 * size**2 + 2.0 * size * settings["hidden"] + 2.0 * length * size)
-        return super()._multiplications(items, settings) + settings["blocks"] * block
+        return super()._multiplications(items, settings) + int(settings["blocks"]) * block
 
 
 PAIRWISE_RANKING = PairwiseRanking()

@@ -28,8 +28,8 @@ class PopularityRecipe(RecommenderRecipe):
     name = "popularity"
     title = "Popularity"
     summary = (
-        "Recommends what most users took lately; what every other recipe has to beat (Cremonesi, Koren and Turrin 2010, "
-        "section 4)."
+        "Recommends what most users took lately; what every other recipe has to beat (Cremonesi, Koren and Turrin "
+        "2010, section 4)."
     )
     model = "popularity"
     defaults = {"half_life_days": 30.0}
@@ -97,8 +97,8 @@ class ContentVectors(RecommenderRecipe):
     name = "content-vectors"
     title = "Content vectors"
     summary = (
-        "Recommends items whose words are those of the history's items, by the cosine of tf-idf vectors (Lops, de Gemmis "
-        "and Semeraro 2011, section 3.3); needs no other users."
+        "Recommends items whose words are those of the history's items, by the cosine of tf-idf vectors (Lops, de "
+        "Gemmis and Semeraro 2011, section 3.3); needs no other users."
     )
     model = "texts"
     defaults = {"min_items": 1, "repeat_weight": 1.0, "half_life_days": 90.0}
@@ -114,7 +114,9 @@ class ContentVectors(RecommenderRecipe):
                 hint="bring a column text with what each item is called, or choose item-knn",
                 param="data",
             )
-        reader = TfidfVectorizer(token_pattern=_WORD, min_df=settings["min_items"], sublinear_tf=True, dtype=np.float32)
+        reader = TfidfVectorizer(
+            token_pattern=_WORD, min_df=settings["min_items"], sublinear_tf=True, dtype=np.float32
+        )
         terms = reader.fit_transform([text or "-" for text in log.texts]).tocoo()
         return {
             "text_items": terms.row.astype(np.int64),
@@ -140,6 +142,7 @@ class LinearAutoencoder(RecommenderRecipe):
         "repeat_weight": 0.6,
         "half_life_days": 240.0,
         "trend": 0.2,
+        "popularity_weight": 1.0,
     }
     search_space = {
         "penalty": (0.1, 0.25, 0.5, 1.0),
@@ -166,12 +169,15 @@ class LinearAutoencoder(RecommenderRecipe):
         inverse = np.linalg.inv(together)
         weights = (-inverse / np.diag(inverse)[None]).astype(np.float32)
         np.fill_diagonal(weights, 0.0)
-        sources, targets, values = _pairs(weights, np.abs(weights), np.arange(len(kept)), settings["neighbours"])
+        sources, targets, values = _pairs(
+            weights, np.abs(weights), np.arange(len(kept)), settings["neighbours"]
+        )
         return {
             "sources": kept[sources],
             "targets": kept[targets],
             "weights": values,
             "trend": demand(log) ** np.float32(settings["trend"]),
+            "lift": np.float32(settings["popularity_weight"]) * log.popularity(RECENT_DAYS),
         }
 
 

@@ -38,8 +38,8 @@ class Recommender(Runtime):
     Args:
         model: One of `item_scorers.SCORERS`.
         tensors: What that reads; `popularity`, float32, (items,), the share of users who take an item; and if there
-            are such: `trend`, float32, (items,), what scores are multiplied by; `score_knots` and `chance_knots`,
-            float32, (knots,), a rising line from scores to chances.
+            are such: `trend`, float32, (items,), what scores are multiplied by; `lift`, (items,), what is added;
+            `score_knots` and `chance_knots`, float32, (knots,), a rising line from scores to chances.
         settings: Numbers of the recipe; read here are `repeat_weight`, of having taken an item before, and
             `half_life_days`, after which that counts half.
     """
@@ -55,7 +55,9 @@ class Recommender(Runtime):
         """Return what `Recommendation` reads: the best items of each row, (rows, items, `LINE_NUMBERS`), float32."""
         rows = [{name: array[row] for name, array in batch.items()} for row in range(len(batch["top_k"]))]
         lists = [self._list(row) for row in rows]
-        outputs = np.full((len(rows), max((len(one) for one in lists), default=0), LINE_NUMBERS), -1.0, np.float32)
+        outputs = np.full(
+            (len(rows), max((len(one) for one in lists), default=0), LINE_NUMBERS), -1.0, np.float32
+        )
         for place, lines in enumerate(lists):
             outputs[place, : len(lines)] = lines
             outputs[place, len(lines) :, SCORE] = 0.0
@@ -70,8 +72,9 @@ class Recommender(Runtime):
         if weight:
             found = found.copy()
             np.add.at(found, items, weight * decayed(ages, self.settings))
-        trend = self.tensors.get("trend")
-        return found if trend is None else np.asarray(found * trend)
+        trend, lift = self.tensors.get("trend"), self.tensors.get("lift")
+        found = found if trend is None else np.asarray(found * trend)
+        return found if lift is None else np.asarray(found + lift)
 
     def _list(self, row: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the best items of one row, (items, `LINE_NUMBERS`)."""
@@ -102,9 +105,11 @@ class Recommender(Runtime):
         """Return scores as chances where that was learned; popularity is one by itself."""
         if basis == BY_POPULARITY or "score_knots" not in self.tensors:
             return scores
-        return np.interp(scores, self.tensors["score_knots"], self.tensors["chance_knots"])
+        return np.asarray(np.interp(scores, self.tensors["score_knots"], self.tensors["chance_knots"]))
 
-    def _reasons(self, items: np.ndarray, ages: np.ndarray, scores: np.ndarray, best: np.ndarray) -> np.ndarray:
+    def _reasons(
+        self, items: np.ndarray, ages: np.ndarray, scores: np.ndarray, best: np.ndarray
+    ) -> np.ndarray:
         """Return the items without which the scores would be lower, (best, 2 x `REASONS`), with shares of the loss.
 
         Source: Li, Monroe and Jurafsky (2016), Understanding neural networks through representation erasure, section 3.

@@ -79,19 +79,22 @@ class HistoryRecommender(Network):
         """
         is_there = items != PADDING  # (rows, length)
         vectors = self.history_vectors[items.clamp(min=0)] * is_there[..., None]
+        scores: Tensor
         if self.model == "self_attention":
-            return self._attended(vectors, is_there) @ self.history_vectors.T + self.biases
-        mean = vectors.sum(dim=1) / is_there.sum(dim=1, keepdim=True).clamp(min=1)  # (rows, size)
-        mean = self.dropout(mean)
+            scores = self._attended(vectors, is_there) @ self.history_vectors.T
+            return scores + self.biases
+        mean = self.dropout(
+            vectors.sum(dim=1) / is_there.sum(dim=1, keepdim=True).clamp(min=1)
+        )  # (rows, size)
         if self.model == "mean_vector":
-            return mean @ self.item_vectors.T + self.biases
-        if self.model == "two_tower":
-            user = self.user_output(self.user_hidden(mean).relu()) + mean
-            cosines = functional.normalize(user, dim=1) @ functional.normalize(self.item_vectors, dim=1).T
-            return self.sharpness * cosines + self.biases
-        hidden = (self.hidden_user(mean)[:, None] + self.hidden_item(self.item_vectors)[None]).relu()
-        products = (mean * self.product_weights) @ self.item_vectors.T
-        return products + hidden @ self.output + self.biases
+            scores = mean @ self.item_vectors.T
+        elif self.model == "two_tower":
+            user = functional.normalize(self.user_output(self.user_hidden(mean).relu()) + mean, dim=1)
+            scores = self.sharpness * (user @ functional.normalize(self.item_vectors, dim=1).T)
+        else:
+            hidden = (self.hidden_user(mean)[:, None] + self.hidden_item(self.item_vectors)[None]).relu()
+            scores = (mean * self.product_weights) @ self.item_vectors.T + hidden @ self.output
+        return scores + self.biases
 
     def _attended(self, vectors: Tensor, is_there: Tensor) -> Tensor:
         count = vectors.shape[1]
@@ -105,7 +108,7 @@ class HistoryRecommender(Network):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights by the names that `models.item_scorers` reads."""
-        named = {"history_vectors": self.history_vectors, "biases": self.biases}
+        named: dict[str, Tensor] = {"history_vectors": self.history_vectors, "biases": self.biases}
         items = self.history_vectors if self.model == "self_attention" else self.item_vectors
         named["item_vectors"] = functional.normalize(items, dim=1) if self.model == "two_tower" else items
         if self.model == "neural_filtering":
@@ -125,11 +128,16 @@ class HistoryRecommender(Network):
                 "sharpness": self.sharpness,
             }
         elif self.model == "self_attention":
-            named |= {"places": self.places, "last_norm": self.last_norm.weight, "last_norm_bias": self.last_norm.bias}
+            named |= {
+                "places": self.places,
+                "last_norm": self.last_norm.weight,
+                "last_norm_bias": self.last_norm.bias,
+            }
             for number, block in enumerate(self.blocks):
                 for name, layer in block.named_children():
                     if isinstance(layer, nn.Dropout):
                         continue
+                    assert isinstance(layer, nn.Linear | nn.LayerNorm)
                     named |= {f"{name}.{number}": layer.weight, f"{name}_bias.{number}": layer.bias}
         return named
 

@@ -57,7 +57,10 @@ class HistoryForm(Form):
 
     def to_json(self, example: Example, columns: Sequence[Column]) -> Any:
         """Return the question as an object."""
-        asked = next((e.item for c in columns for e in example[c.name] or () if isinstance(e, Event) and e.is_asked), None)
+        asked = next(
+            (e.item for c in columns for e in example[c.name] or () if isinstance(e, Event) and e.is_asked),
+            None,
+        )
         if asked is not None:
             return {ITEM: asked}
         return {c.name: _to_json(example[c.name], c) for c in columns}
@@ -178,7 +181,8 @@ def _to_json(cell: Any, column: Column) -> Any:
     if cell is None or column.kind is not Kind.EVENTS:
         return cell
     return [
-        event.item if event.time is None else {ITEM: event.item, TIME: written_time(event.time)} for event in cell
+        event.item if event.time is None else {ITEM: event.item, TIME: written_time(event.time)}
+        for event in cell
     ]
 
 
