@@ -36,6 +36,7 @@ FORMS = {
     "scene": {Kind.SCENE},
     "table": {Kind.NUMBER, Kind.CATEGORY, Kind.TIME},
     "series": {Kind.SERIES, Kind.CATEGORY, Kind.TIME},
+    "history": {Kind.CATEGORY, Kind.EVENTS},
 }
 OFFERS = [(field, offer) for field in FIELDS for offer in field.offers]
 KNOWN = [(field, offer, known) for field, offer in OFFERS for known in offer.known_datasets]
@@ -126,6 +127,10 @@ def test_the_example_fits_the_sample(offer: Offer) -> None:
         assert audio.fault_of(base64.b64decode(offer.example, validate=True)) is None
     elif offer.form == "series":
         assert form_for(sample.input_kinds).examples(offer.example, sample.inputs, Limits())
+    elif offer.form == "history":
+        [read] = form_for(sample.input_kinds).examples(offer.example, sample.inputs, Limits())
+        met = {event.item for cell in sample["history"] for event in cell}
+        assert {event.item for event in read["history"]} <= met
     else:
         assert offer.example.keys() == {column.name for column in sample.inputs}
         for column in sample.inputs:

@@ -30,7 +30,7 @@ NETWORKS = [
     if "learning_rate" in recipe.defaults and recipe.name != "gradient-boosting"
     if "translation" not in recipe.tasks  # two exports each: tests/optimize/test_export_writing.py
     if "summarization" not in recipe.tasks  # trees, and a writer as above
-    if "link-prediction" not in recipe.tasks  # served from numpy
+    if not recipe.tasks & {"link-prediction", "recommendation"}  # served from numpy
     if "text-generation" not in recipe.tasks  # a state or keys and values are carried from token to token
     if recipe.name
     not in ("diffusion", "flow-matching")  # within a sampler: tests/models/runtimes/test_sampler.py
@@ -45,6 +45,7 @@ WRONG: dict[Kind, Any] = {
     Kind.SCENE: 7,
     Kind.SERIES: 7,
     Kind.TIME: 3,
+    Kind.EVENTS: 7,
 }
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from servery.data.audio import wav_of
 from servery.data.columns import Column, Kind, Role
+from servery.data.events import Event, in_order
 from servery.data.scenes import scene_of
 from servery.data.series import pack
 from servery.discovery import instances
@@ -69,6 +70,10 @@ COLUMNS = {
         (column("pm25", Kind.SERIES),),
         (column("now", Kind.TIME), column("at", Kind.CATEGORY), column("pm25", Kind.SERIES)),
     ],
+    "history": [
+        (column("history", Kind.EVENTS),),
+        (column("user_id", Kind.CATEGORY), column("history", Kind.EVENTS)),
+    ],
     "tensor": [(GRID,), (GRID, Column("mask", Kind.TENSOR, Role.INPUT, shape=(2, 3), dtype="float32"))],
 }
 CASES = [(FORMS[name], columns) for name, choices in COLUMNS.items() for columns in choices]
@@ -114,6 +119,10 @@ VALUES = {
     ).map(lambda readings: pack([1.5, *readings])),
     Kind.NUMBER: st.floats(allow_infinity=False),
     Kind.CATEGORY: st.none() | TEXTS,
+    Kind.EVENTS: st.none()
+    | st.lists(
+        st.tuples(TEXTS.filter(str.strip), st.none() | st.integers(-(10**9), 4 * 10**9)), max_size=5
+    ).map(lambda pairs: in_order(Event(*pair) for pair in pairs)),
     Kind.TIME: st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)).map(lambda t: np.datetime64(t, "ns")),
 }
 
@@ -153,6 +162,7 @@ def test_every_form_has_columns_here():
         ({Kind.IMAGE, Kind.NUMBER}, "image"),
         ({Kind.AUDIO}, "audio"),
         ({Kind.SERIES, Kind.TIME, Kind.CATEGORY}, "series"),
+        ({Kind.CATEGORY, Kind.EVENTS}, "history"),
     ],
 )
 def test_the_kinds_decide_the_form(kinds, name):
@@ -250,6 +260,7 @@ def _some(kind: Kind) -> Any:
         Kind.SERIES: pack([1.0, None]),
         Kind.TENSOR: np.ones((2, 3), np.float32),
         Kind.TIME: np.datetime64("2026-05-01"),
+        Kind.EVENTS: (Event("x"),),
     }.get(kind, "x")
 
 

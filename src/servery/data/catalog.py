@@ -27,6 +27,8 @@ class KnownDataset:
         ignored: Columns that are no input.
         roles: Column name to role, where the names alone do not tell.
         read: Reads one of its files, where it takes more than rows with these columns.
+        joint: Reads all its files together, by part, where one needs the others (events before and after a moment);
+            gives a column `part`.
         license: As the publisher states it.
         citation: Who made it.
     """
@@ -39,6 +41,7 @@ class KnownDataset:
     ignored: tuple[str, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Path], RawTable] = read_raw
+    joint: Callable[[Mapping[str, Path]], RawTable] | None = None
     license: str = ""
     citation: str = ""
 
@@ -64,7 +67,9 @@ def read_known(known: KnownDataset, root: Path) -> Dataset:
             f"The data set {known.name} lacks {', '.join(missing)} in {folder}.",
             hint="set SERVERY_DATA to the folder that holds the data sets",
         )
-    if len(known.files) > 1 and len(set(known.files.values())) == 1:
+    if known.joint is not None:
+        raw = known.joint({part: folder / file for part, file in known.files.items()})
+    elif len(known.files) > 1 and len(set(known.files.values())) == 1:
         raw = known.read(folder / next(iter(known.files.values())))
     else:
         raw = read_parts({part: folder / file for part, file in known.files.items()}, known.read)

@@ -197,6 +197,10 @@ def values_of(cells: np.ndarray, kind: Kind) -> np.ndarray:
         return object_array([series_of(cell) for cell in cells])
     if kind in STRUCTURES:
         return object_array([structure_of(cell) for cell in cells])
+    if kind is Kind.EVENTS:
+        from servery.data.events import events_of  # which reads times as this file does
+
+        return object_array([events_of(cell) for cell in cells])
     if kind in (Kind.IMAGE, Kind.AUDIO):
         return object_array([cell if isinstance(cell, bytes) else None for cell in cells])
     if kind in (Kind.TEXT, Kind.MARKED_TEXT, Kind.SCENE):

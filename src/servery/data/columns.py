@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """What a command means: {"intent": ..., "slots": {name: text or number}}."""
     SERIES = "series"
     """Readings one after the other at equal distances, null where one is missing; packed by `data.series`."""
+    EVENTS = "events"
+    """What one user did, in the order of time: a tuple of `data.events.Event`."""
 
 
 STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS, Kind.COMMAND})

@@ -46,8 +46,8 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     Texts are near when they differ only in case, marks and spaces, or share 85 % of their runs of five characters;
     pictures when their outlines and their grey copies agree; table rows only when they are equal.
     """
-    if any(c.role is Role.TARGET and c.kind is Kind.IMAGE for c in dataset.columns):
-        return _drawn_twice(dataset)
+    if any(c.role is Role.TARGET and c.kind in (Kind.IMAGE, Kind.EVENTS) for c in dataset.columns):
+        return _with_the_target(dataset)
     exact = _group([_codes(dataset[c.name]) for c in dataset.inputs], len(dataset))
     leading = next((c for c in dataset.inputs if c.kind in (Kind.TEXT, Kind.IMAGE)), None)
     if leading is None:
@@ -59,8 +59,9 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     return Duplicates(exact, _join(len(first), pairs)[exact])
 
 
-def _drawn_twice(dataset: Dataset) -> Duplicates:
-    # Where pictures are to be drawn, many of them answer one prompt: only the same picture makes a copy.
+def _with_the_target(dataset: Dataset) -> Duplicates:
+    # Many pictures answer one prompt, and a user who came back late has one history at two moments: only where the
+    # answer is the same too is it a copy.
     columns = [*dataset.inputs, dataset.target]
     exact = _group([_codes(dataset[c.name]) for c in columns], len(dataset))
     return Duplicates(exact, exact)

@@ -45,12 +45,14 @@ def _add(digest: hashlib._Hash, array: np.ndarray) -> None:
         digest.update(array.astype("<i8").tobytes())
 
 
-def _to_bytes(cell: str | bytes | tuple[str, ...] | list[Any] | dict[str, Any] | None) -> bytes | None:
+def _to_bytes(cell: str | bytes | tuple[Any, ...] | list[Any] | dict[str, Any] | None) -> bytes | None:
     if isinstance(cell, list | dict):
         return orjson.dumps(cell, option=orjson.OPT_SORT_KEYS)
     if isinstance(cell, str):
         return cell.encode("utf-8", "surrogatepass")
     if isinstance(cell, tuple):
+        if cell and not isinstance(cell[0], str):  # events
+            return repr([tuple(event) for event in cell]).encode("utf-8", "surrogatepass")
         return b"".join(
             len(item).to_bytes(4, "little") + item.encode("utf-8", "surrogatepass") for item in cell
         )

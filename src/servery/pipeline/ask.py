@@ -121,6 +121,8 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     >>> box = {"xmin": 1.0, "ymin": 2.0, "xmax": 9.0, "ymax": 8.0}
     >>> answer_line({"objects": [{"label": "cat", "score": 0.9, "box": box}]}), answer_line({"objects": []})
     ('cat 0.90 at 1, 2, 9, 8', 'no object')
+    >>> answer_line({"items": [{"item_id": "mug", "score": 0.239}]})
+    'mug 0.24'
     """
     if "image" in answer:
         return f"a picture of {answer['width']} x {answer['height']} pixels; --output FILE.png keeps it"
@@ -128,6 +130,8 @@ def answer_line(answer: Mapping[str, Any]) -> str:
         return "; ".join(_object_line(found) for found in answer["objects"]) or "no object"
     if "agents" in answer:
         return "; ".join(_agent_line(agent, answer["step_seconds"]) for agent in answer["agents"])
+    if "items" in answer:
+        return ", ".join(f"{found['item_id']} {found['score']:.2f}" for found in answer["items"]) or "no item"
     if "fillings" in answer:
         return ", ".join(f"{found['token_str']} {found['score']:.2f}" for found in answer["fillings"])
     if "labels" not in answer:
