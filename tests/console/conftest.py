@@ -66,13 +66,15 @@ class House:
 
 @pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """The starters' names, so that the calls on the API page work as they stand there, and two awkward models."""
+    """Some starters' names, and two awkward models."""
     folder = tmp_path_factory.mktemp("console")
     house = House(Workspace.open(folder), "")
     sentiment, risk = find_field("sentiment-analysis"), find_field("financial-risk")
     house.train(sentiment.name, sentiment.name, sentiment.offers[0].sample(150, 0), "tfidf-linear")
     house.train(risk.name, risk.name, risk.offers[0].sample(200, 0), "logistic")
     house.train("computer-vision", "computer-vision", shades(), "mlp", epochs=5)
+    driving = find_field("autonomous-driving")
+    house.train(driving.name, driving.name, driving.offers[0].sample(40, 0), "constant-velocity")
     house.train("vandal", sentiment.name, texts(HOSTILE[1], list(HOSTILE), "category"), "tfidf-linear")
     house.train(
         "moods",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 Visits = Callable[..., Any]
 
 LABELLING = ["computer-vision", "financial-risk", "moods", "sentiment-analysis", "vandal"]
-MODELS = sorted([*LABELLING, "autonomous-driving", "knowledge-graph", "speech-recognition"])
+MODELS = sorted([*LABELLING, "autonomous-driving"])
 
 UNLABELLED = """
 () => [...document.querySelectorAll("input, select, textarea, button, a, summary, canvas")]
