@@ -112,6 +112,7 @@ ARGUMENTS |= {
         "has_attention": True,
         **NOISE,
     },
+    "pointer_generator": {"vocabulary_size": 50, "embedding_size": 8, "hidden_size": 8, **NOISE},
     "transformer_translator": {
         "vocabulary_size": 50,
         "written_size": 40,
@@ -187,6 +188,7 @@ WIDTHS = {
     "denoising_unet": 8,
     "picture_vae": 8,
     "recurrent_translator": 40,
+    "pointer_generator": 50,
     "transformer_translator": 40,
     "triple_embedding": 9,
     "word_tagger": 9,
