@@ -207,6 +207,7 @@ def furnish(home: Home) -> None:
     graphs = load_room("graphs")
     home.register("capitals", graphs.capitals(), "production")
     home.register("founders", graphs.founders(), "production")
+    home.register("shelves", load_room("shelves").shelves(), "production")
     home.register("flags", load_room("drawn_models").flags(), "production")
     home.register("drill", drill(), "production")
     home.register("broken", drill("broken"))
