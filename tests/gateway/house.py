@@ -212,6 +212,7 @@ def furnish(home: Home) -> None:
     homes = load_room("homes")
     home.register("butler", homes.butler(), "production")
     home.register("weather", homes.weather(), "production")
+    home.register("shelves", load_room("shelves").shelves(), "production")
     home.register("flags", load_room("drawn_models").flags(), "production")
     home.register("shipwright", load_room("designers").shipwright(), "production")
     home.register("drill", drill(), "production")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from servery.data.building import is_missing
-from servery.data.columns import Role
+from servery.data.columns import Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.finding import Finding, counted, first_lines, in_lines, percent
 from servery.data.splits import Split
@@ -19,7 +19,7 @@ _MOST_BETWEEN = 0.2
 
 def find_split_leaks(parts: Split) -> list[Finding]:
     """Return what makes the test part easier than new rows would be."""
-    return [*_owners_on_both_sides(parts), *_times_among_each_other(parts)]
+    return [*_owners_on_both_sides(parts), *_times_among_each_other(parts), *_later_events(parts)]
 
 
 def _owners_on_both_sides(parts: Split) -> list[Finding]:
@@ -54,6 +54,23 @@ def _times_among_each_other(parts: Split) -> list[Finding]:
         "were drawn at random, so that a model may answer from the rows just before and after."
     )
     return [Finding("times_across_parts", "error", message, time, is_leak=True)]
+
+
+def _later_events(parts: Split) -> list[Finding]:
+    """Find events of the training rows that are later than what is asked: nobody could have learned from them."""
+    target = parts.test.target
+    if target.kind is not Kind.EVENTS:
+        return []
+    asked = [event.time for cell in parts.test[target.name] for event in cell or () if event.time is not None]
+    learned = [event.time for cell in parts.train[target.name] for event in cell or () if event.time is not None]
+    share = float(np.mean(np.array(learned) > min(asked))) if asked and learned else 0.0
+    if share <= 0:
+        return []
+    message = (
+        f"{percent(share)} of what the training rows learn is later than the first event of the test part: with all "
+        "users cut at one moment the model would know the past only."
+    )
+    return [Finding("events_across_parts", "error", message, target.name, is_leak=True)]
 
 
 def share_between(learned: np.ndarray, asked: np.ndarray) -> float:
