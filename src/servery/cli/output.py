@@ -97,9 +97,15 @@ def _headed(heading: str) -> str:
     return f"{heading:<{HEADING_WIDTH - 1}} "
 
 
-def short_metrics(metrics: Mapping[str, Any], primary: str = "macro_f1") -> str:
-    """Return a version's main metric with its interval, for a table's cell."""
-    value = metrics.get(primary)
+def short_metrics(task: str, metrics: Mapping[str, Any]) -> str:
+    """Return a version's main metric with its interval, for a table's cell; empty where nobody measured it."""
+    # Imported here because most verbs show no metric.
+    from servery.tasks.task import LearnableTask, find_task
+
+    asked = find_task(task)
+    value = metrics.get(asked.primary_metric) if isinstance(asked, LearnableTask) else None
+    if not isinstance(asked, LearnableTask) or value is None:
+        return ""
     if isinstance(value, Mapping):
-        return f"{primary} {value['value']:.3f} [{value['low']:.3f}-{value['high']:.3f}]"
-    return "" if value is None else f"{primary} {value:.3f}"
+        return f"{asked.primary_metric} {value['value']:.3f} [{value['low']:.3f}-{value['high']:.3f}]"
+    return f"{asked.primary_metric} {value:.3f}"

@@ -43,6 +43,9 @@ class Kind(StrEnum):
 
 STRUCTURES = frozenset({Kind.TEXTS, Kind.SPANS, Kind.BOXES, Kind.TRACKS, Kind.COMMAND})
 """Kinds whose values are JSON lists or objects; their tasks say what stands in them."""
+ONE_OF_MANY = frozenset({Kind.IMAGE, Kind.EVENTS})
+"""Kinds of targets of which one input rightly has several (pictures of a prompt; a user at a later moment who did
+nothing since): only rows whose targets are the same too are copies."""
 
 
 class Role(StrEnum):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from servery.data.columns import Column, Kind, Role
+from servery.data.columns import ONE_OF_MANY, Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.pictures import grey_copy
 
@@ -46,7 +46,7 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
     Texts are near when they differ only in case, marks and spaces, or share 85 % of their runs of five characters;
     pictures when their outlines and their grey copies agree; table rows only when they are equal.
     """
-    if any(c.role is Role.TARGET and c.kind in (Kind.IMAGE, Kind.EVENTS) for c in dataset.columns):
+    if any(c.role is Role.TARGET and c.kind in ONE_OF_MANY for c in dataset.columns):
         return _with_the_target(dataset)
     exact = _group([_codes(dataset[c.name]) for c in dataset.inputs], len(dataset))
     leading = next((c for c in dataset.inputs if c.kind in (Kind.TEXT, Kind.IMAGE)), None)
@@ -60,8 +60,6 @@ def find_duplicates(dataset: Dataset) -> Duplicates:
 
 
 def _with_the_target(dataset: Dataset) -> Duplicates:
-    # Many pictures answer one prompt, and a user who came back late has one history at two moments: only where the
-    # answer is the same too is it a copy.
     columns = [*dataset.inputs, dataset.target]
     exact = _group([_codes(dataset[c.name]) for c in columns], len(dataset))
     return Duplicates(exact, exact)

@@ -62,7 +62,9 @@ def _later_events(parts: Split) -> list[Finding]:
     if target.kind is not Kind.EVENTS:
         return []
     asked = [event.time for cell in parts.test[target.name] for event in cell or () if event.time is not None]
-    learned = [event.time for cell in parts.train[target.name] for event in cell or () if event.time is not None]
+    learned = [
+        event.time for cell in parts.train[target.name] for event in cell or () if event.time is not None
+    ]
     share = float(np.mean(np.array(learned) > min(asked))) if asked and learned else 0.0
     if share <= 0:
         return []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from servery.data.columns import ONE_OF_MANY
 from servery.data.dataset import Dataset
 from servery.data.finding import Finding
 from servery.evaluation.evaluation import Comparison, Metric
@@ -97,7 +98,8 @@ def suspected_leaks(findings: Sequence[Finding], test: Dataset, train: Dataset) 
 
 
 def _keys(dataset: Dataset) -> list[tuple[object, ...]]:
-    """Return the inputs of each row in a form that can be compared; missing numbers equal each other."""
-    columns = [dataset[c.name] for c in dataset.inputs]
+    """Return what makes each row a copy of another, in a form that can be compared; missing numbers are equal."""
+    looked_at = [*dataset.inputs, *([dataset.target] if dataset.target.kind in ONE_OF_MANY else [])]
+    columns = [dataset[c.name] for c in looked_at]
     plain = [c if c.dtype == object else np.ascontiguousarray(c).view(np.int64) for c in columns]
     return list(zip(*(column.tolist() for column in plain), strict=True))

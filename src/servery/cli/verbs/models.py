@@ -23,7 +23,7 @@ def verb(json: AsJson = False) -> None:
                 version.reference,
                 version.field + (" (sample)" if version.lineage.get("is_sample") else ""),
                 version.recipe,
-                short_metrics(version.metrics),
+                short_metrics(version.task, version.metrics),
                 f"{version.size_bytes / 2**20:.1f} MB",
                 ", ".join(version.aliases),
                 version.created_at[:16].replace("T", " "),

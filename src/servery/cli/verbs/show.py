@@ -27,7 +27,7 @@ def verb(reference: Reference, json: AsJson = False) -> None:
             ("Model", version.reference),
             ("Task", f"{version.task} in {version.field}"),
             ("Recipe", version.recipe),
-            ("Test", short_metrics(version.metrics)),
+            ("Test", short_metrics(version.task, version.metrics)),
             ("Aliases", ", ".join(version.aliases) or "none"),
             ("Versions", ", ".join(_numbered(sibling) for sibling in siblings)),
             *_origin(lineage),
