@@ -174,6 +174,49 @@ ARGUMENTS |= {
         "heads": 2,
         "dropout": 0.1,
     },
+    "command_reader": {
+        **FEATURES,
+        "body": "lstm",
+        "decisions": 4,
+        "labels": 3,
+        "hidden_size": 8,
+        "num_layers": 1,
+        "embedding_dropout": 0.1,
+        "dropout": 0.1,
+        "max_words": 30,
+    },
+    "history_recommender": {
+        "model": "self_attention",
+        "items": 12,
+        "size": 8,
+        "hidden": 8,
+        "heads": 2,
+        "blocks": 1,
+        "length": 11,
+        "dropout": 0.1,
+    },
+    "series_forecaster": {
+        "body": "tcn",
+        "width": 3,
+        "context": 2,
+        "steps": 4,
+        "hidden_size": 8,
+        "num_layers": 2,
+        "dropout": 0.1,
+        "mean": 1.0,
+        "scale": 2.0,
+    },
+    "track_forecaster": {
+        "steps": 4,
+        "horizon": 3,
+        "hidden_size": 8,
+        "has_neighbours": True,
+        "heads": 2,
+        "modes": 2,
+        "scale": 0.5,
+        "fastest": 9.0,
+        "dropout": 0.1,
+    },
     "picture_vae": {
         "channels": 4,
         "height": 8,
@@ -192,6 +235,10 @@ WIDTHS = {
     "transformer_translator": 40,
     "triple_embedding": 9,
     "word_tagger": 9,
+    "command_reader": 9,
+    "history_recommender": 12,
+    "series_forecaster": 2,
+    "track_forecaster": 7,
     "encoder_tagger": 9,
     "bert_encoder": 9,
     "causal_decoder": 50,
@@ -203,6 +250,20 @@ WIDTHS = {
 
 def inputs_for(network: Network) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
+    if "items" in network.axes:
+        items = torch.randint(0, 12, (ROWS, 11))
+        for row in range(ROWS):
+            items[row, : 10 - 2 * row] = -1
+        return {"items": items}
+    if "series" in network.axes:
+        return {
+            "series": torch.randn(ROWS, 7, 3),
+            "context": torch.randn(ROWS, 2),
+            "level": torch.randn(ROWS, 1),
+        }
+    if "positions" in network.axes:
+        steps = torch.randn(ROWS, 3, 4, 2)
+        return {"positions": steps.cumsum(dim=2), "seen": torch.ones(ROWS, 3, 4)}
     if "subjects" in network.axes:
         return {"subjects": torch.arange(ROWS), "relations": torch.arange(ROWS) % 6}
     if "noisy" in network.axes:

@@ -135,7 +135,13 @@ def _example_model(route: Route) -> str:
 
 
 def _example_field() -> Field:
-    return min(all_fields().values(), key=lambda field: len(json.dumps(field.offers[0].example)))
+    """The field whose starter the routes' own examples suit: it tells texts apart."""
+    found = [
+        field
+        for field in all_fields().values()
+        if field.offers[0].form == "text" and "classification" in field.offers[0].tasks
+    ]
+    return min(found, key=lambda field: len(json.dumps(field.offers[0].example)))
 
 
 def _predict_path(field: Field) -> str:

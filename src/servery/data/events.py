@@ -39,7 +39,7 @@ def events_of(cell: Any) -> Events | None:
     An event is written as the name of its item or as an object with `item_id` and, if known, `timestamp`.
 
     >>> events_of('["i9", {"item_id": "i3", "timestamp": "2026-05-01T09:00:00Z"}]')
-    (Event(item='i9', time=None, text='', is_asked=False), Event(item='i3', time=1777626000, text='', is_asked=False))
+    (Event(item='i3', time=1777626000, text='', is_asked=False), Event(item='i9', time=None, text='', is_asked=False))
     """
     if isinstance(cell, str):
         try:

@@ -39,7 +39,7 @@ class Group:
     rows: tuple[tuple[float, ...], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Envelope:
     """Means and covariance of number columns, and how far from the means the farthest learned row lies.
 
@@ -78,6 +78,12 @@ class Envelope:
         found = cls(names, values.mean(axis=0), deviations, correlations, 0.0)
         farthest = float(found._distances(scaled).max())
         return replace(found, farthest=farthest, groups=_groups(names, values, correlations))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Envelope) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.farthest))
 
     def distances(self, examples: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Return how far rows lie from the means, (rows,); a missing number stands at its mean."""

@@ -51,7 +51,10 @@ def test_a_season_of_no_reading_is_refused(wave: Dataset, make_work: Callable[..
 
 
 def test_trees_stop_in_time_and_answer_all_steps(wave: Dataset, make_work: Callable[..., Any]) -> None:
-    work = replace(learned(wave, "gradient-boosting", make_work, rounds=5000), budget=Budget(0.5, 1))
+    work = replace(
+        learned(wave, "gradient-boosting", make_work, rounds=5000, patience=5000, learning_rate=0.001),
+        budget=Budget(0.5, 1),
+    )
     made = find_recipe("gradient-boosting", "series", "forecasting").make(work)
     assert made.stopped == "deadline"
     [answer] = made.predictor.predict([wave.example(170)])
