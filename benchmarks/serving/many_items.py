@@ -1,7 +1,7 @@
 """How long a recommender of 100,000 items takes for one answer: encode, score every item, choose the best ten, decode.
 
-Run: `OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/serving/many_items.py`. The models are random numbers of
-the sizes that the recipes learn; what is measured does not depend on what they say.
+Run: `OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/serving/many_items.py`. The models are random numbers
+of the sizes that the recipes learn; what is measured does not depend on what they say.
 """
 
 from __future__ import annotations
