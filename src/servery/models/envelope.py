@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -122,9 +123,13 @@ class Envelope:
     def _covariance(self) -> np.ndarray:
         return np.asarray(self.correlations + LEAST_VARIANCE * np.eye(len(self.names)))
 
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        # Every request of a table asks for distances: inverted once, not each time.
+        return np.linalg.inv(self._covariance)
+
     def _distances(self, scaled: np.ndarray) -> np.ndarray:
-        inverse = np.linalg.inv(self._covariance)
-        return np.asarray(np.sqrt(np.einsum("ri,ij,rj->r", scaled, inverse, scaled)))
+        return np.asarray(np.sqrt(np.einsum("ri,ij,rj->r", scaled, self._inverse, scaled)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the envelope as plain JSON types."""

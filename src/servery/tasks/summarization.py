@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from servery.data.columns import Column, Kind, Role
+from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics.rouge import VARIANTS, rouge_rows, rouge_words
-from servery.tasks._scores import texts
+from servery.tasks._text_answers import TextAnswers
 from servery.tasks.passages import best_apart, joined_passages, shortened, within
-from servery.tasks.task import Answer, Calibration, Judgement, LearnableTask, Parameters
+from servery.tasks.task import Answer, Calibration, Judgement, Parameters
 from servery.tasks.written import (
     HOW,
     Candidate,
@@ -96,16 +96,14 @@ class SummaryAnswer(Answer, frozen=True):
     warnings: dict[str, str] = {}
 
 
-class Summarization(LearnableTask):
+class Summarization(TextAnswers):
     """A text a text; `targets` are objects, (rows,), each a tuple of references; `outputs`: `servery.tasks.written`."""
 
     name = "summarization"
     title = {"en": "Summarization", "zh": "文本摘要"}
     summary = "What does this text say, in short?"
-    unit = "characters"
     primary_metric = "rouge_l"
     quality_title = "ROUGE-L of the row, from 0 to 1"
-    has_calibration = False
     parameters = SummarizationParameters
     answer = SummaryAnswer
 
@@ -182,21 +180,6 @@ class Summarization(LearnableTask):
         asked = parameters if isinstance(parameters, SummarizationParameters) else SummarizationParameters()
         return [_answer(written_of(output), asked) for output in outputs]
 
-    def notices(self, answers: Sequence[Answer]) -> Mapping[str, str]:
-        """Return what is odd about the texts."""
-        given = [answer for answer in answers if isinstance(answer, SummaryAnswer)]
-        return {code: message for answer in given for code, message in answer.warnings.items()}
-
-    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
-        """Return "text"."""
-        return (Column("text", Kind.TEXT, Role.TARGET),)
-
-    def to_tensors(
-        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """Return the summaries, (rows,)."""
-        return {"text": texts([a.text for a in answers if isinstance(a, SummaryAnswer)])}
-
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "summarization"."""
         return "summarization"
@@ -204,15 +187,6 @@ class Summarization(LearnableTask):
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
         """Return a list of summaries, also for one text."""
         return [{"summary_text": a.text} for a in answers if isinstance(a, SummaryAnswer)]
-
-    def most_units(self, examples: Sequence[Mapping[str, Any]]) -> int:
-        """Return the characters of the texts."""
-        lengths = [len(text) for e in examples for text in e.values() if isinstance(text, str)]
-        return sum(lengths) + len(examples)
-
-    def units_of(self, answers: Sequence[Answer]) -> int:
-        """Return the characters that were read."""
-        return sum(a.characters for a in answers if isinstance(a, SummaryAnswer))
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from servery.data.columns import Column, Kind, Role
+from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
 from servery.errors import DataError
 from servery.metrics.translation import OverlapCounts, overlap_counts
-from servery.tasks._scores import texts
-from servery.tasks.task import Answer, Calibration, Judgement, LearnableTask, Parameters
+from servery.tasks._text_answers import TextAnswers
+from servery.tasks.task import Answer, Calibration, Judgement, Parameters
 from servery.tasks.written import (
     HOW,
     Attention,
@@ -86,16 +86,14 @@ class TranslationAnswer(Answer, frozen=True):
     attention: tuple[Attention, ...] | None = None
 
 
-class Translation(LearnableTask):
+class Translation(TextAnswers):
     """A text a text; `targets` are objects, (rows,), each a reference; `outputs` see `servery.tasks.written`."""
 
     name = "translation"
     title = {"en": "Translation", "zh": "翻译"}
     summary = "What does this text say in the other language?"
-    unit = "characters"
     primary_metric = "bleu"
     quality_title = "chrF of the row, from 0 to 1"
-    has_calibration = False
     parameters = TranslationParameters
     answer = TranslationAnswer
 
@@ -154,21 +152,6 @@ class Translation(LearnableTask):
         with_attention = isinstance(parameters, TranslationParameters) and parameters.attention
         return [_answer(written_of(output), with_attention) for output in outputs]
 
-    def notices(self, answers: Sequence[Answer]) -> Mapping[str, str]:
-        """Return what is odd about the texts."""
-        given = [answer for answer in answers if isinstance(answer, TranslationAnswer)]
-        return {code: message for answer in given for code, message in answer.warnings.items()}
-
-    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
-        """Return "text"."""
-        return (Column("text", Kind.TEXT, Role.TARGET),)
-
-    def to_tensors(
-        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
-    ) -> dict[str, np.ndarray]:
-        """Return the translations, (rows,)."""
-        return {"text": texts([a.text for a in answers if isinstance(a, TranslationAnswer)])}
-
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "translation"."""
         return "translation"
@@ -176,16 +159,6 @@ class Translation(LearnableTask):
     def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
         """Return a list of translations, also for one text."""
         return [{"translation_text": a.text} for a in answers if isinstance(a, TranslationAnswer)]
-
-    def most_units(self, examples: Sequence[Mapping[str, Any]]) -> int:
-        """Return the characters of the texts."""
-        return sum(len(text) for e in examples for text in e.values() if isinstance(text, str)) + len(
-            examples
-        )
-
-    def units_of(self, answers: Sequence[Answer]) -> int:
-        """Return the characters that were read."""
-        return sum(a.characters for a in answers if isinstance(a, TranslationAnswer))
 
 
 @dataclass(frozen=True)

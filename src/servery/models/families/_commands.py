@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from servery.data.columns import Column, Kind
-from servery.data.dataset import Dataset
 from servery.models.encoder import Batch, Encoder
 from servery.models.encoders._words import text_of
 from servery.models.encoders.tagged_words import TaggedWords
-from servery.models.families._assembly import columns_for
 from servery.models.families._examples import EncodedExamples
-from servery.models.families._network import NetworkRecipe, NetworkSize
+from servery.models.families._ragged_outputs import ragged_outputs
 from servery.models.families._tagged_examples import SwappedExamples
-from servery.models.families._tagging import SHAPE, TAGGER_TRAINING, TaggerRecipe
+from servery.models.families._tagging import TAGGER_TRAINING, TaggerRecipe
 from servery.models.recipe import Objective, Work
 from servery.nn.linear_chain import chain_loss
 from servery.nn.network import Network
@@ -87,7 +84,6 @@ class CommandObjective:
     def __init__(self, task: CommandUnderstanding, validation: CommandExamples, labels: FrameLabels) -> None:
         self.task, self.validation, self.labels = task, validation, labels
         self.primary_metric = task.primary_metric
-        self._order = np.argsort(validation.lengths, kind="stable")
 
     def loss(self, network: Network, inputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
         """Return the loss of a batch, a scalar."""
@@ -111,43 +107,16 @@ class CommandObjective:
 
     def outputs(self, network: Network) -> np.ndarray:
         """Return the outputs of the validation part, objects, (rows,)."""
-        device = next(network.parameters()).device
-        outputs = np.empty(len(self.validation), object)
-        with torch.inference_mode():
-            for start in range(0, len(self._order), VALIDATION_BATCH):
-                rows = self._order[start : start + VALIDATION_BATCH]
-                inputs = {name: array.to(device) for name, array in self.validation.inputs(rows).items()}
-                for row, values in zip(rows, network(**inputs).float().cpu().numpy(), strict=True):
-                    outputs[row] = values
-        return outputs
+        return ragged_outputs(network, self.validation, VALIDATION_BATCH)
 
 
-class CommandRecipe(NetworkRecipe):
-    """A network that reads a command's words once, for its intent and for its slots."""
+class CommandRecipe(TaggerRecipe):
+    """A tagger whose body also decides on the whole command: words are read once, for the intent and for the slots."""
 
-    form = "text"
     tasks = TASKS
     network = "command_reader"
-    body: ClassVar[str]
+    has_transitions = True
     least_steps = 3_000
-    largest_batch = 32
-    smallest_batch = 8
-    rows_per_batch_row = 100
-
-    def columns(self, dataset: Dataset) -> tuple[Column, ...]:
-        """Return the text column."""
-        return columns_for(dataset, frozenset({Kind.TEXT}))
-
-    def fit_encoder(
-        self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]
-    ) -> TaggedWords:
-        """Learn the words of the training commands."""
-        return TaggedWords.fit(
-            examples,
-            [column.name for column in columns],
-            vocabulary_size=work.hyperparameters["vocabulary_size"],
-            max_words=work.hyperparameters["max_words"],
-        )
 
     def examples(
         self,
@@ -166,16 +135,11 @@ class CommandRecipe(NetworkRecipe):
     def arguments(
         self, work: Work, encoder: Encoder, examples: EncodedExamples, labels: int
     ) -> dict[str, Any]:
-        """Return the hyperparameters that shape the network, and the sizes found in the data."""
-        assert isinstance(encoder, TaggedWords)
+        """Return the tagger's, and how many decisions there are; its tags always depend on each other."""
         frames = _labels_of(work)
-        return {
-            "counts": encoder.counts,
-            "body": self.body,
-            "decisions": frames.decisions,
-            "labels": len(frames.said),
-            **{name: work.hyperparameters[name] for name in SHAPE},
-        }
+        found = super().arguments(work, encoder, examples, len(frames.said))
+        del found["has_transitions"]
+        return {**found, "decisions": frames.decisions}
 
     def objective(
         self,
@@ -190,10 +154,6 @@ class CommandRecipe(NetworkRecipe):
         assert isinstance(work.task, CommandUnderstanding)
         known = work.task.labels_of(work.train)
         return CommandObjective(work.task.with_labels(known), validation, FrameLabels.of(known))
-
-    def size(self, dataset: Dataset, hyperparameters: Mapping[str, Any]) -> NetworkSize:
-        """Estimate as for a tagger; the decisions cost next to nothing."""
-        return TaggerRecipe.size(self, dataset, hyperparameters)  # type: ignore[arg-type]
 
 
 def _labels_of(work: Work) -> FrameLabels:

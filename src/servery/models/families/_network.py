@@ -16,6 +16,7 @@ from servery.models.encoder import Encoder
 from servery.models.families._assembly import LABEL_TASKS, assemble, say_left_out
 from servery.models.families._examples import EncodedExamples
 from servery.models.families._objective import LabelObjective
+from servery.models.families._sizes import Sizing
 from servery.models.recipe import Cost, Made, Objective, Recipe, Work
 from servery.models.runtime import Runtime
 from servery.models.runtimes.torch_network import TorchNetwork
@@ -31,8 +32,6 @@ BASE_BYTES = 450 * 2**20
 """Memory of a process with torch and a small batch."""
 BYTES_PER_WEIGHT = 24
 """A weight, its gradient, two moments, its average and its best value so far, four bytes each."""
-PATIENCE_SHARE = 3
-"""A training ends early after a third of its epochs without a better score."""
 TRAINING_PASSES = 3
 """A step multiplies forwards once and backwards twice."""
 
@@ -174,14 +173,15 @@ class NetworkRecipe(Recipe):
 
     def sizes(self, rows: int, hyperparameters: Mapping[str, Any]) -> dict[str, int]:
         """Return batch size, epochs and patience, chosen from the rows where they are 0."""
-        nearest = 2 ** round(np.log2(max(rows / self.rows_per_batch_row, 1)))
-        chosen = int(np.clip(nearest, self.smallest_batch, self.largest_batch))
-        batch_size = int(hyperparameters["batch_size"]) or chosen
-        steps = max(rows / batch_size, 1)
-        enough = int(np.clip(np.ceil(self.least_steps / steps), self.least_epochs, self.most_epochs))
-        epochs = int(hyperparameters["epochs"]) or enough
-        patience = int(hyperparameters["patience"]) or max(2, epochs // PATIENCE_SHARE)
-        return {"batch_size": batch_size, "epochs": epochs, "patience": patience}
+        sizing = Sizing(
+            self.rows_per_batch_row,
+            self.smallest_batch,
+            self.largest_batch,
+            self.least_steps,
+            self.least_epochs,
+            self.most_epochs,
+        )
+        return sizing.chosen(rows, hyperparameters)
 
     def rows_of_epoch(self, rows: int, hyperparameters: Mapping[str, Any]) -> int:
         """Return how many rows an epoch has; more than the data set where it takes each several times."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,6 +18,7 @@ from servery.models.encoders.log_mel import LogMel
 from servery.models.families._assembly import columns_for
 from servery.models.families._examples import EncodedExamples
 from servery.models.families._network import TRAINING, NetworkRecipe, NetworkSize
+from servery.models.families._ragged_outputs import ragged_outputs
 from servery.models.families._spectrograms import SpectrogramExamples, SpeechAugmentation
 from servery.models.recipe import Made, Objective, Work
 from servery.nn.network import Network
@@ -211,7 +211,6 @@ class CtcObjective:
         self.primary_metric = task.primary_metric
         self.said = said
         self.validation = validation
-        self._order = np.argsort(validation.lengths, kind="stable")
 
     def loss(self, network: Network, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
         """Return the loss of a batch, a scalar."""
@@ -228,15 +227,7 @@ class CtcObjective:
 
     def outputs(self, network: Network) -> np.ndarray:
         """Return the outputs of the validation part, objects, (rows,)."""
-        device = next(network.parameters()).device
-        outputs = np.empty(len(self.validation), object)
-        with torch.inference_mode():
-            for start in range(0, len(self._order), VALIDATION_BATCH):
-                rows = self._order[start : start + VALIDATION_BATCH]
-                inputs = {name: array.to(device) for name, array in self.validation.inputs(rows).items()}
-                for row, values in zip(rows, network(**inputs).float().cpu().numpy(), strict=True):
-                    outputs[row] = values
-        return outputs
+        return ragged_outputs(network, self.validation, VALIDATION_BATCH)
 
 
 def _numbered(targets: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from servery.data.columns import Column, Kind
@@ -18,6 +17,7 @@ from servery.models.families._assembly import columns_for
 from servery.models.families._examples import EncodedExamples
 from servery.models.families._measures import mean_characters
 from servery.models.families._network import TRAINING, NetworkRecipe, NetworkSize
+from servery.models.families._ragged_outputs import ragged_outputs
 from servery.models.families._tagged_examples import SwappedExamples, TaggedExamples
 from servery.models.recipe import Objective, Work
 from servery.nn.linear_chain import chain_loss
@@ -57,7 +57,6 @@ class ChainObjective:
         self.task = task
         self.primary_metric = task.primary_metric
         self.validation = validation
-        self._order = np.argsort(validation.lengths, kind="stable")
 
     def loss(self, network: Network, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
         """Return the loss of a batch, a scalar."""
@@ -74,15 +73,7 @@ class ChainObjective:
 
     def outputs(self, network: Network) -> np.ndarray:
         """Return the outputs of the validation part, objects, (rows,)."""
-        device = next(network.parameters()).device
-        outputs = np.empty(len(self.validation), object)
-        with torch.inference_mode():
-            for start in range(0, len(self._order), VALIDATION_BATCH):
-                rows = self._order[start : start + VALIDATION_BATCH]
-                inputs = {name: array.to(device) for name, array in self.validation.inputs(rows).items()}
-                for row, values in zip(rows, network(**inputs).float().cpu().numpy(), strict=True):
-                    outputs[row] = values
-        return outputs
+        return ragged_outputs(network, self.validation, VALIDATION_BATCH)
 
 
 class TaggerRecipe(NetworkRecipe):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
+from servery.models.families._ragged_outputs import ragged_outputs
 from servery.models.families._track_examples import TrackExamples
 from servery.nn.network import Network
 from servery.tasks.task import Calibration, LearnableTask
@@ -59,13 +58,5 @@ class TrackObjective:
 
     def validate(self, network: Network) -> dict[str, float]:
         """Return the metrics of the validation part."""
-        outputs = np.empty(len(self.validation), object)
-        device = next(network.parameters()).device
-        order = np.argsort(self.validation.sorted_by, kind="stable")
-        with torch.inference_mode():
-            for start in range(0, len(order), VALIDATION_BATCH):
-                rows = order[start : start + VALIDATION_BATCH]
-                inputs = {name: array.to(device) for name, array in self.validation.inputs(rows).items()}
-                for row, output in zip(rows, network(**inputs).float().cpu().numpy(), strict=True):
-                    outputs[row] = output
+        outputs = ragged_outputs(network, self.validation, VALIDATION_BATCH)
         return self.task.measure(self.validation.tracks, outputs, Calibration())

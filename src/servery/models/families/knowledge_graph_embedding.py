@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from servery.data.dataset import Dataset
@@ -18,6 +17,7 @@ from servery.models.families._network import (
     SECONDS_PER_WEIGHT,
     TRAINING_PASSES,
 )
+from servery.models.families._sizes import Sizing
 from servery.models.families._triples import FORM, TASKS, Questions, TripleObjective, read_graph, scorer_of
 from servery.models.recipe import Cost, Made, Recipe, Work
 from servery.nn.network import build_network
@@ -117,15 +117,15 @@ class KnowledgeGraphEmbedding(Recipe):
 
     def _sizes(self, questions: int, settings: Mapping[str, Any]) -> dict[str, int]:
         """Return batch size, epochs and patience, chosen from the number of questions where they are 0."""
-        nearest = 2 ** round(np.log2(max(questions / QUESTIONS_PER_BATCH_ROW, 1)))
-        batch_size = int(settings["batch_size"]) or int(np.clip(nearest, SMALLEST_BATCH, LARGEST_BATCH))
-        steps = max(questions / batch_size, 1)
-        epochs = int(settings["epochs"]) or int(max(self.enough_epochs, np.ceil(LEAST_STEPS / steps)))
-        return {
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "patience": int(settings["patience"]) or max(3, epochs // 3),
-        }
+        sizing = Sizing(
+            QUESTIONS_PER_BATCH_ROW,
+            SMALLEST_BATCH,
+            LARGEST_BATCH,
+            LEAST_STEPS,
+            self.enough_epochs,
+            least_patience=3,
+        )
+        return sizing.chosen(questions, settings)
 
 
 class TransE(KnowledgeGraphEmbedding):

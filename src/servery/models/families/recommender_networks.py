@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from servery.data.dataset import Dataset
@@ -29,6 +28,7 @@ from servery.models.families._recommendation import (
     read_log,
     recommender,
 )
+from servery.models.families._sizes import Sizing
 from servery.models.recipe import Cost, Made, Recipe, Work
 from servery.nn.network import build_network
 from servery.nn.networks.history_recommender import HistoryRecommender
@@ -127,15 +127,15 @@ class RecommenderNetwork(Recipe):
 
     def _sizes(self, examples: int, settings: Mapping[str, Any]) -> dict[str, int]:
         """Return batch size, epochs and patience, chosen from the number of histories where they are 0."""
-        nearest = 2 ** round(np.log2(max(examples / ROWS_PER_BATCH_ROW, 1)))
-        batch_size = int(settings["batch_size"]) or int(np.clip(nearest, SMALLEST_BATCH, LARGEST_BATCH))
-        steps = max(examples / batch_size, 1)
-        epochs = int(settings["epochs"]) or int(max(self.enough_epochs, np.ceil(LEAST_STEPS / steps)))
-        return {
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "patience": int(settings["patience"]) or max(3, epochs // 3),
-        }
+        sizing = Sizing(
+            ROWS_PER_BATCH_ROW,
+            SMALLEST_BATCH,
+            LARGEST_BATCH,
+            LEAST_STEPS,
+            self.enough_epochs,
+            least_patience=3,
+        )
+        return sizing.chosen(examples, settings)
 
 
 class PairwiseRanking(RecommenderNetwork):
