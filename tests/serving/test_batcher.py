@@ -12,6 +12,7 @@ import pytest
 
 from servery.errors import DeadlineError, NonFiniteError, OverloadedError, TooLongError
 from servery.serving.batcher import Batcher
+from servery.serving.latency_model import LatencyModel
 from servery.tasks.classification import ClassificationParameters
 
 ALL = ClassificationParameters()
@@ -60,6 +61,23 @@ async def test_a_batch_is_what_queued_while_the_model_was_busy(drill: Drill) -> 
     drill.release()
     await asyncio.gather(first, *rest)
     assert drill.runtime.batches == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("measured", "batches"),
+    [({1: 0.001, 64: 0.064}, [1, 8, 7]), ({1: 0.050, 64: 0.064}, [1, 15])],
+    ids=["each row takes its time", "a batch takes little more than a row"],
+)
+async def test_callers_in_a_circle_are_served_in_halves_where_that_costs_the_model_little(
+    house: ModuleType, measured: dict[int, float], batches: list[int]
+) -> None:
+    drill = Drill(house, max_batch_rows=64, latency=LatencyModel(measured))
+    first = await drill.occupy()
+    rest = [drill.submit(f"text {i}") for i in range(15)]
+    await asyncio.sleep(0.01)
+    drill.release()
+    await asyncio.gather(first, *rest)
+    assert drill.runtime.batches == batches
 
 
 async def test_a_batch_has_no_more_rows_than_allowed(drill: Drill) -> None:

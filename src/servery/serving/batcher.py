@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, NamedTuple
@@ -53,6 +54,8 @@ class _Batch(NamedTuple):
 
 
 EMPTY = _Batch([], [], 0)
+HALVES_COST = 1.15
+"""Two half batches may take so much longer than a whole one: the loop reads and answers one while the other runs."""
 
 
 LAG_SHARE = 0.1
@@ -95,6 +98,7 @@ class Batcher:
     ) -> None:
         self.counts = Counts()
         self.latency = latency if latency is not None else LatencyModel()
+        self._undisturbed = copy(self.latency)  # what the loop's own work does not slow
         self._predictor = predictor
         self._pads = type(predictor.encoder).sizes is not Encoder.sizes
         self._has_sizes = self._pads or has_sizes(predictor.signature.inputs)
@@ -109,6 +113,7 @@ class Batcher:
         self._lag_seconds = 0.0  # how late the loop hands out what is done, of late
         self._loop: asyncio.AbstractEventLoop | None = None
         self._seen_rows = 0  # that waited a turn of the loop ago
+        self._answered_rows = 0  # by the thread just now
         self._last_rows = 0  # of the batch before
         self._bell: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -253,12 +258,24 @@ class Batcher:
     def _take(self) -> _Batch:
         now = time.monotonic()
         with self._lock:
-            jobs, gone = self._queue.take(self._max_batch_rows, now, by_size=self._pads)
+            jobs, gone = self._queue.take(self._most_rows(), now, by_size=self._pads)
             if not jobs:
                 self._is_awake = False
         rows = sum([job.rows for job in jobs])
         self._ends_at = now + self.latency.seconds(rows)
         return _Batch(jobs, gone, rows)
+
+    def _most_rows(self) -> int:
+        """Return how many rows the next batch may have: all, or half of those who ask in turn.
+
+        Callers that wait for their answers come back together. Were they one batch, the loop and the model would wait
+        for each other; as two halves, both are busy.
+        """
+        waiting = self._queue.rows
+        half = (waiting + self._answered_rows + 1) // 2
+        seconds = self._undisturbed.seconds
+        is_two = self._undisturbed.is_known and half < waiting < self._max_batch_rows
+        return half if is_two and 2 * seconds(half) <= HALVES_COST * seconds(2 * half) else self._max_batch_rows
 
     def _turn(self) -> None:
         """Run one batch on the event loop, then let it do what else there is; a large one goes to the thread."""
@@ -312,6 +329,7 @@ class Batcher:
                     self._loop.call_soon_threadsafe(self._hand_out, batch, results, started, seconds)
                 except RuntimeError:  # the loop has been closed: nobody waits any more
                     return
+                self._answered_rows = batch.rows
                 batch = self._take() if batch.jobs else EMPTY
 
     def _hand_out(self, batch: _Batch, results: list[Result], started: float, seconds: float) -> None:
