@@ -8,6 +8,7 @@ from __future__ import annotations
 from asyncio import TimerHandle
 from collections.abc import Sequence
 from typing import Any, ClassVar
+from weakref import ref
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -23,17 +24,20 @@ class Wire:
     """The short way between the application and one request's connection; ASGI's own way does the rest.
 
     A small answer's cost is mostly that of its messages: one write instead of two, and no wait for a body that is
-    there already.
+    there already. The request's scope holds this, and uvicorn's cycle holds the scope: held weakly, a request and its
+    body are gone when they are answered, and not when the garbage collector comes by.
     """
 
     __slots__ = ("_cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+        self._cycle = ref(cycle)
 
     def whole_body(self, max_bytes: int) -> bytes | None:
         """Return the body if all of it has come and is within the bound, else None: then it must be received."""
-        cycle = self._cycle
+        cycle = self._cycle()
+        if cycle is None:
+            return None
         if cycle.more_body or len(cycle.body) > max_bytes or cycle.disconnected or cycle.response_complete:
             return None
         cycle.flow.resume_reading()
@@ -44,7 +48,9 @@ class Wire:
 
     def answered(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bool:
         """Send a whole answer with status 200; return whether that was possible, else it goes ASGI's way."""
-        cycle = self._cycle
+        cycle = self._cycle()
+        if cycle is None:
+            return False
         lines = [b"%b: %b\r\n" % header for header in [*cycle.default_headers, *headers]]
         head = b"".join(lines)
         is_plain = head.count(b"\n") == len(lines) and cycle.keep_alive and cycle.scope["method"] != "HEAD"

@@ -274,8 +274,8 @@ class Batcher:
         waiting = self._queue.rows
         half = (waiting + self._answered_rows + 1) // 2
         seconds = self._undisturbed.seconds
-        is_two = self._undisturbed.is_known and half < waiting < self._max_batch_rows
-        return half if is_two and 2 * seconds(half) <= HALVES_COST * seconds(2 * half) else self._max_batch_rows
+        costs_little = self._undisturbed.is_known and 2 * seconds(half) <= HALVES_COST * seconds(2 * half)
+        return half if costs_little and half < waiting < self._max_batch_rows else self._max_batch_rows
 
     def _turn(self) -> None:
         """Run one batch on the event loop, then let it do what else there is; a large one goes to the thread."""
