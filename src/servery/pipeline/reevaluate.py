@@ -14,7 +14,7 @@ from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluate import Evaluation
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
-from servery.pipeline.fit import Means, abstention_of, calibrated, fit
+from servery.pipeline.fit import Means, calibrated, fit
 from servery.pipeline.lineage import facts_of
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import open_data, read_for
@@ -88,7 +88,7 @@ def cross_validate(
 
     def make(train_part: Dataset, validation: Dataset) -> Predictor:
         learned = fit(plan, train_part, validation, means).predictor
-        return calibrated(learned, validation, abstention_of(plan))
+        return calibrated(learned, validation, plan)
 
     return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
 
