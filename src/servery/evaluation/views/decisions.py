@@ -59,12 +59,12 @@ class Decisions(msgspec.Struct, frozen=True):
     rows: int
     positives: int
     point: dict[str, Any] | None
-    shares: tuple[Share, ...]
-    sensitivity: tuple[float, ...]
-    specificity: tuple[float, ...]
-    net_benefit: tuple[float, ...]
-    cost: tuple[float, ...] = ()
-    profit: tuple[float, ...] = ()
+    shares: list[Share]
+    sensitivity: list[float]
+    specificity: list[float]
+    net_benefit: list[float]
+    cost: list[float] = []
+    profit: list[float] = []
 
 
 class DecisionsView(View):
@@ -92,7 +92,7 @@ class DecisionsView(View):
             rows=len(is_positive),
             positives=int(is_positive.sum()),
             point=asdict(point) if point else None,
-            shares=_shares(is_positive, scores >= point.threshold) if point else (),
+            shares=_shares(is_positive, scores >= point.threshold) if point else [],
             sensitivity=_rounded(counts.sensitivity),
             specificity=_rounded(counts.specificity),
             net_benefit=_rounded(counts.net_benefit(THRESHOLDS)),
@@ -112,17 +112,17 @@ class DecisionsView(View):
         return shown
 
 
-def _shares(is_positive: np.ndarray, said: np.ndarray) -> tuple[Share, ...]:
+def _shares(is_positive: np.ndarray, said: np.ndarray) -> list[Share]:
     whole = Counts.of(is_positive, said).shares()
     found = bootstrap(lambda rows: Counts.of(is_positive[rows], said[rows]).shares(), len(said))
     ends = {name: (found[name].low, found[name].high) for name in found}
-    return tuple(
+    return [
         Share(name, value, *ends.get(name, ())) if np.isfinite(value) else Share(name, None)
         for name, value in whole.items()
-    )
+    ]
 
 
-def _money(counts: Counts, point: OperatingPoint | None) -> dict[str, tuple[float, ...]]:
+def _money(counts: Counts, point: OperatingPoint | None) -> dict[str, list[float]]:
     if point is None or point.costs is None:
         return {}
     if point.earns:
@@ -131,8 +131,9 @@ def _money(counts: Counts, point: OperatingPoint | None) -> dict[str, tuple[floa
     return {"cost": _rounded(counts.mean_cost(*point.costs))}
 
 
-def _rounded(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(np.round(values, 6).tolist())
+def _rounded(values: np.ndarray) -> list[float]:
+    rounded: list[float] = np.round(values, 6).tolist()
+    return rounded
 
 
 def _at_the_point(found: Decisions, point: OperatingPoint) -> Figure:
@@ -253,7 +254,7 @@ def _money_curve(found: Decisions, point: OperatingPoint) -> Figure:
     )
 
 
-def _every(*columns: Sequence[float]) -> list[tuple[float, ...]]:
+def _every(*columns: Sequence[float]) -> list[list[float]]:
     return list(zip(*(column[SHOWN_STEPS - 1 :: SHOWN_STEPS] for column in columns), strict=True))
 
 
