@@ -243,7 +243,8 @@ def folds(found: CrossValidation | None) -> Figure | None:
     name, title = found.primary_metric, title_of(found.primary_metric)
     values = [fold[name] for fold in found.folds]
     sentence = (
-        f"Made again on {len(values)} other splits, {title} is {found.mean[name]:.3f} ± {found.deviation[name]:.3f}, "
+        f"Made again on {len(values)} other splits, {title} is {found.mean[name]:.3f}{found.interval(name)} "
+        f"± {found.deviation[name]:.3f}, "
         f"from {min(values):.3f} to {max(values):.3f}; {found.grouping}."
     )
     names = list(found.mean)

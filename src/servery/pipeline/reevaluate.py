@@ -69,9 +69,21 @@ def evaluate(
 
 
 def cross_validate(
-    reference: str, folds: int, workspace: Workspace | None = None, *, progress: Progress | None = None
+    reference: str,
+    folds: int,
+    workspace: Workspace | None = None,
+    *,
+    repeats: int = 1,
+    progress: Progress | None = None,
 ) -> CrossValidation:
     """Make a version's model again `folds` times, each time measured on another fold.
+
+    Args:
+        reference: "name", "name@3" or "name@alias".
+        folds: How many, 2 or more.
+        workspace: Where it is registered; None opens the default data home.
+        repeats: How often the rows are dealt out to folds anew.
+        progress: Hears the news.
 
     Raises:
         DataError: Fewer than two folds, or the data changed since the training.
@@ -90,7 +102,7 @@ def cross_validate(
         learned = fit(plan, train_part, validation, means).predictor
         return calibrated(learned, validation, plan)
 
-    return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
+    return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress, repeats)
 
 
 def _plan_of(version: Version, predictor: Predictor, data: str) -> Plan:

@@ -187,7 +187,7 @@ def _decision_curve(found: Decisions, point: OperatingPoint | None) -> Figure:
     share = found.positives / found.rows
     everyone = share - (1 - share) * THRESHOLDS / (1 - THRESHOLDS)
     model = np.array(found.net_benefit)
-    useful = THRESHOLDS[(model > everyone + 1e-9) & (model > 1e-9)]
+    useful = THRESHOLDS[(model > everyone + 1e-5) & (model > 1e-5)]
     sentence = (
         "Acting on the scores beats both acting on every row and on none for chances "
         f"{_spans(useful)}. Net benefit counts rows rightly acted on, less those wrongly, weighed by the odds of the "
