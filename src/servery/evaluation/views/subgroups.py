@@ -33,8 +33,8 @@ NAMES = ("selection_rate", "roc_auc", "sensitivity", "specificity", "ece")
 GAPS = {
     "demographic_parity_difference": "demographic parity difference",
     "equalized_odds_difference": "equalized odds difference",
-    "impact_ratio": "impact ratio",
-    "other_impact_ratio": "impact ratio of the others",
+    "impact_ratio": "impact ratio of being said to be it",
+    "other_impact_ratio": "of not",
 }
 
 
