@@ -161,7 +161,7 @@ def _reach(values: np.ndarray, folds: int) -> float:
     from scipy.stats import t
 
     variance = float(values.var(ddof=1)) * (1 / len(values) + 1 / (folds - 1))
-    return float(t.ppf(0.975, len(values) - 1)) * variance**0.5
+    return float(t.ppf(0.975, len(values) - 1) * np.sqrt(variance))
 
 
 def assign_folds(dataset: Dataset, folds: int, seed: int) -> tuple[np.ndarray, str]:

@@ -37,7 +37,9 @@ class Counts:
     @classmethod
     def of(cls, is_positive: np.ndarray, said_positive: np.ndarray) -> Counts:
         """Count answers, each bool, (rows,)."""
-        return cls.at(is_positive, said_positive.astype(float), np.array(0.5))
+        hits = np.asarray((is_positive & said_positive).sum())
+        positives, said = is_positive.sum(), said_positive.sum()
+        return cls(hits, said - hits, positives - hits, len(is_positive) - said - positives + hits)
 
     @property
     def rows(self) -> np.ndarray:

@@ -11,6 +11,13 @@ from servery.metrics.decisions import Counts
 from servery.metrics.ranking_curves import Ranking
 
 
+def group_rates(is_positive: np.ndarray, said: np.ndarray) -> dict[str, float]:
+    """Return the share said to be positive, sensitivity and specificity of the rows of one group, bool, (rows,)."""
+    counts = Counts.of(is_positive, said)
+    names = ("selection_rate", "sensitivity", "specificity")
+    return {name: float(getattr(counts, name)) for name in names}
+
+
 def group_metrics(is_positive: np.ndarray, scores: np.ndarray, said: np.ndarray) -> dict[str, float]:
     """Return by name how a decision does on the rows of one group; what is not defined on them is NaN.
 
@@ -19,11 +26,8 @@ def group_metrics(is_positive: np.ndarray, scores: np.ndarray, said: np.ndarray)
         scores: How likely that was thought, float64, (rows,).
         said: Whether it was said to be, bool, (rows,).
     """
-    counts = Counts.of(is_positive, said)
     return {
-        "selection_rate": float(counts.selection_rate),
-        "sensitivity": float(counts.sensitivity),
-        "specificity": float(counts.specificity),
+        **group_rates(is_positive, said),
         "roc_auc": Ranking.of(is_positive, scores).roc_auc,
         "ece": ece(is_positive, scores),
     }
@@ -38,7 +42,7 @@ def fairness_metrics(groups: Mapping[str, Mapping[str, float]]) -> dict[str, flo
     on the question, and that one below 0.8 is the four-fifths rule's sign of disparate impact.
 
     Args:
-        groups: Name to what `group_metrics` says of it.
+        groups: Name to what `group_rates` says of it.
 
     Source: Hardt, Price and Srebro (2016), Equality of opportunity in supervised learning, definition 2.1; Feldman
     et al. (2015), Certifying and removing disparate impact, definition 1.1.
@@ -61,7 +65,7 @@ def fairness_metrics(groups: Mapping[str, Mapping[str, float]]) -> dict[str, flo
 
 def _known(groups: Mapping[str, Mapping[str, float]], name: str) -> np.ndarray:
     values = np.array([metrics[name] for metrics in groups.values()])
-    return values[np.isfinite(values)]
+    return np.asarray(values[np.isfinite(values)])
 
 
 def _spread(values: np.ndarray) -> float:

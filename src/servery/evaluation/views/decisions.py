@@ -254,7 +254,7 @@ def _money_curve(found: Decisions, point: OperatingPoint) -> Figure:
     )
 
 
-def _every(*columns: Sequence[float]) -> list[list[float]]:
+def _every(*columns: Sequence[float]) -> list[tuple[float, ...]]:
     return list(zip(*(column[SHOWN_STEPS - 1 :: SHOWN_STEPS] for column in columns), strict=True))
 
 

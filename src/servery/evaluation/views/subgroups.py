@@ -17,7 +17,7 @@ from servery.evaluation.figure import Figure, Key
 from servery.evaluation.labels import positive_of
 from servery.evaluation.numbers import shown
 from servery.evaluation.view import Case, View
-from servery.metrics.fairness import fairness_metrics, group_metrics
+from servery.metrics.fairness import fairness_metrics, group_metrics, group_rates
 from servery.metrics.resampling import bootstrap
 from servery.tasks.classification import Classification
 from servery.tasks.label_task import decided
@@ -168,7 +168,9 @@ def _gaps(rows: np.ndarray, masks: Mapping[str, np.ndarray]) -> dict[str, Value]
     def measure(places: np.ndarray) -> dict[str, float]:
         drawn, of = rows[places], number[places]
         some = {name: drawn[of == place] for place, name in enumerate(masks) if (of == place).any()}
-        return fairness_metrics({name: _measured(part) for name, part in some.items()})
+        return fairness_metrics(
+            {name: group_rates(part[:, 0] > 0, part[:, 2] > 0) for name, part in some.items()}
+        )
 
     intervals = bootstrap(measure, len(rows))
     ends = {name: (interval.low, interval.high) for name, interval in intervals.items()}
