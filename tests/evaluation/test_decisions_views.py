@@ -10,10 +10,11 @@ import pytest
 
 from servery.data.columns import Role
 from servery.evaluation.evaluate import evaluate
+from servery.evaluation.groups import groups_of
 from servery.evaluation.report import render
 from servery.evaluation.views.decisions import DECISIONS, THRESHOLDS
 from servery.evaluation.views.saliency import SALIENCY
-from servery.evaluation.views.subgroups import SUBGROUPS, groups_of
+from servery.evaluation.views.subgroups import SUBGROUPS
 from servery.tasks.operating_point import Goal
 from servery.tasks.task import Calibration
 
@@ -91,7 +92,11 @@ def test_groups_are_told_with_their_gaps_and_small_ones_are_marked():
     plans = shown["By plan"]
     assert [row[0] for row in plans.rows] == ["all rows", "basic", "gold", "student"]
     assert sum(int(row[1]) for row in plans.rows[1:]) == 400
-    assert "demographic parity difference" in plans.sentence
+    fairness = shown["How alike plan is treated"]
+    assert [row[0] for row in fairness.rows][:2] == [
+        "Demographic parity difference",
+        "Equalized odds difference",
+    ]
     assert "the model reads it" in plans.sentence
     debts = shown["By debt"]
     assert [row[0] for row in debts.rows][-1] == "missing *"
@@ -124,7 +129,10 @@ def test_without_a_named_column_there_is_no_table_of_groups():
 
 
 def test_a_column_that_is_gone_is_left_out():
-    assert list(figures_of(SUBGROUPS, of_credits({}, ["plan", "sex"]))) == ["By plan"]
+    assert list(figures_of(SUBGROUPS, of_credits({}, ["plan", "sex"]))) == [
+        "By plan",
+        "How alike plan is treated",
+    ]
 
 
 def test_deleting_what_the_map_names_first_costs_the_score_most():
