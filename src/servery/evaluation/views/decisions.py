@@ -22,6 +22,7 @@ from servery.tasks.task import LearnableTask
 THRESHOLDS = np.arange(1, 100) / 100
 SHOWN_STEPS = 10
 """Of the tables every tenth threshold is shown."""
+SHORTEST_RUN = 3
 TITLES = {
     "sensitivity": "sensitivity",
     "specificity": "specificity",
@@ -259,12 +260,13 @@ def _every(*columns: Sequence[float]) -> list[tuple[float, ...]]:
 
 
 def _spans(places: np.ndarray) -> str:
-    """Return runs of thresholds in words.
+    """Return runs of thresholds in words; single ones are noise beside longer runs.
 
-    >>> _spans(np.array([0.1, 0.11, 0.12, 0.3]))
-    'from 0.10 to 0.12, and 0.30'
+    >>> _spans(np.array([0.1, 0.11, 0.12, 0.3, 0.5, 0.51, 0.52]))
+    'from 0.10 to 0.12, and from 0.50 to 0.52'
     """
     runs = np.split(places, np.flatnonzero(np.diff(places) > 0.015) + 1)
+    runs = [run for run in runs if len(run) >= SHORTEST_RUN] or runs
     named = [f"from {r[0]:.2f} to {r[-1]:.2f}" if len(r) > 1 else f"{r[0]:.2f}" for r in runs]
     return ", and ".join(named[:3]) + (" and elsewhere" if len(named) > 3 else "")
 
