@@ -183,9 +183,11 @@ def _of_labels(
 
 def _views(case: Case) -> dict[str, Any]:
     """Return what the views of this task found, as plain JSON types."""
-    return {
-        view.name: msgspec.to_builtins(view.look(case)) for view in all_views() if view.accepts(case.task)
-    }
+    looked = {view.name: view.look(case) for view in all_views() if view.accepts(case.task)}
+    plain: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(looked)
+    )  # tuples become lists, as once read back
+    return plain
 
 
 def _finite(epoch: Mapping[str, float]) -> dict[str, float]:
