@@ -14,9 +14,10 @@ from servery.data.columns import Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.duplicates import find_duplicates
 from servery.errors import DataError
+from servery.evaluation.referee import Judge, judge_of
 from servery.models.predictor import Predictor
 from servery.progress import Progress, Silence
-from servery.tasks.task import LearnableTask, learnable
+from servery.tasks.task import learnable
 
 VALIDATION_FOLDS = 8
 """One part in so many of a fold's training rows is kept for validation."""
@@ -109,16 +110,20 @@ def cross_validate(
         raise DataError(f"{repeats} repeats were asked for; there can be 1 or more.", param="repeats")
     progress = progress or Silence()
     measured, rows, primary, grouping = [], [], "", ""
+    referee: Judge | None = None
     for place in range(repeats * folds):
         progress.update("Cross-validation", place, repeats * folds)
         dealt, fold = divmod(place, folds)
         fold_of, grouping = assign_folds(dataset, folds, seed + dealt)
         learned_from, judged = dataset.take(fold_of != fold), dataset.take(fold_of == fold)
         inner, _ = assign_folds(learned_from, min(VALIDATION_FOLDS, len(learned_from)), seed)
-        task, metrics = _measured(make(learned_from.take(inner != 0), learned_from.take(inner == 0)), judged)
+        predictor = make(learned_from.take(inner != 0), learned_from.take(inner == 0))
+        # One judge for all folds: what it learned from decides how it judges.
+        referee = referee or judge_of(learnable(predictor.task), learned_from)
+        metrics = _measured(predictor, judged, referee)
         measured.append(metrics)
         rows.append(len(judged))
-        primary = task.primary_metric
+        primary = referee.primary_metric
         progress.say(f"Fold {place + 1}", f"{primary} {metrics[primary]:.3f} on {len(judged):,} rows")
     progress.update("Cross-validation", repeats * folds, repeats * folds)
     names = [name for name in measured[0] if all(name in found for found in measured)]
@@ -138,10 +143,10 @@ def cross_validate(
     )
 
 
-def _measured(predictor: Predictor, judged: Dataset) -> tuple[LearnableTask, dict[str, float]]:
-    task = learnable(predictor.task)
-    targets = task.encode_targets(judged, predictor.signature.labels)
-    return task, task.measure(targets, predictor.outputs(list(judged.examples())), predictor.calibration)
+def _measured(predictor: Predictor, judged: Dataset, referee: Judge) -> dict[str, float]:
+    targets = learnable(predictor.task).encode_targets(judged, predictor.signature.labels)
+    outputs = predictor.outputs(list(judged.examples()))
+    return referee.judge(targets, outputs, predictor.calibration).measure(np.arange(len(judged)))
 
 
 def _reach(values: np.ndarray, folds: int) -> float:
