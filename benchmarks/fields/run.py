@@ -1,7 +1,8 @@
 """Trains and measures every row of a field's bar, and sets the figures beside floor, published and target.
 
 Run: `SERVERY_DATA=... python benchmarks/fields/run.py --field speech-recognition`. A row is a plain `servery train` in
-a data home of its own: the model learns from the training part, and the test part is looked at once, at the end.
+a data home of its own: the model learns from the training part, and the test part is looked at once, at the end. A row
+with `folds` is measured by cross-validation over all rows instead, dealt out `repeats` times.
 """
 
 from __future__ import annotations
@@ -64,10 +65,14 @@ def measured(row: dict[str, Any], threads: int) -> dict[str, Any]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(command, env=_environment(home), capture_output=True, text=True)
+        if row.get("folds") and not done.returncode:
+            done = subprocess.run(_folded(row), env=_environment(home), capture_output=True, text=True)
     seconds = time.monotonic() - started
     if done.returncode:
         sys.stderr.write(done.stderr)
         return {**row, "measured": "failed", "seconds": round(seconds)}
+    if row.get("folds"):
+        return {**row, "measured": _over_folds(row, json.loads(done.stdout)), "seconds": round(seconds)}
     metrics = {m["name"]: m["value"] for m in json.loads(done.stdout)["evaluation"]["metrics"]}
     print(
         json.dumps({"data": row["data"], "recipe": row.get("recipe"), "seconds": seconds, **metrics}),
@@ -76,6 +81,17 @@ def measured(row: dict[str, Any], threads: int) -> dict[str, Any]:
     wanted = [name.strip() for name in row["metric"].split("/")]
     figures = [f"{metrics[name]:.4g}" for name in wanted if name in metrics]
     return {**row, "measured": " / ".join(figures), "seconds": round(seconds)}
+
+
+def _folded(row: dict[str, Any]) -> list[str]:
+    command = [sys.executable, "-m", "servery.cli.main", "evaluate", "bar", "--json"]
+    return [*command, "--cross-validate", str(row["folds"]), "--repeats", str(row.get("repeats", 1))]
+
+
+def _over_folds(row: dict[str, Any], found: dict[str, Any]) -> str:
+    names = [name.strip() for name in row["metric"].split("/")]
+    print(json.dumps({"data": row["data"], "recipe": row.get("recipe"), **found["mean"]}), flush=True)
+    return " / ".join(f"{found['mean'][n]:.3f} [{found['low'][n]:.3f}-{found['high'][n]:.3f}]" for n in names)
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:

@@ -102,7 +102,7 @@ def test_every_section_is_there(html, full):
 
 def test_each_figure_has_a_title_a_sentence_and_a_data_table(html):
     figures = re.findall(r"<figure>.*?</figure>", html, flags=re.DOTALL)
-    assert len(figures) == 10
+    assert len(figures) == 11
     for figure in figures:
         assert re.search(r"<h2>[^<]+</h2>\s*<p>[^<]*\d[^<]*</p>", figure)
         assert 'role="img" aria-label="' in figure

@@ -13,7 +13,7 @@ import pytest
 
 from servery.errors import TooLongError, UnknownNameError
 from servery.tasks.answer_files import AnswerTable, Record, answer_format, encoded, read_lines, record
-from servery.tasks.classification import CLASSIFICATION
+from servery.tasks.classification import CLASSIFICATION, ClassificationAnswer, Decision, LabelScore
 from servery.tasks.task import Answer, all_tasks
 
 
@@ -87,3 +87,14 @@ def test_every_task_has_a_table_of_its_answers() -> None:
 def test_an_ending_that_no_format_has_is_refused() -> None:
     with pytest.raises(UnknownNameError, match=r"\.xlsx"):
         answer_format(Path("answers.xlsx"))
+
+
+def test_where_the_line_was_drawn_is_a_column_of_its_own_and_empty_where_none_was() -> None:
+    plain = ClassificationAnswer("yes", 0.9, (LabelScore("yes", 0.9),))
+    drawn = msgspec.structs.replace(plain, decision=Decision("yes", 0.2, "a sensitivity of at least 0.9"))
+    records = list(read_lines(encoded([record(1, None, plain), record(2, None, drawn)]).splitlines()))
+    table = pq.read_table(io.BytesIO(AnswerTable(ClassificationAnswer).parquet(records)))
+    none, told = table["decision"].to_pylist()
+    assert none is None
+    assert json.loads(told)["threshold"] == 0.2
+    assert "decision" not in records[0]["answer"]

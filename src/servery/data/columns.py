@@ -56,6 +56,8 @@ class Role(StrEnum):
     GROUP = "group"
     TIME = "time"
     PART = "part"
+    PROTECTED = "protected"
+    """No model may learn from it; the report judges by its values."""
     IGNORED = "ignored"
 
 

@@ -90,6 +90,10 @@ class Dataset:
             param="target",
         )
 
+    def column(self, name: str) -> Column:
+        """Return the column of that name, which there is."""
+        return next(c for c in self.columns if c.name == name)
+
     @property
     def input_kinds(self) -> frozenset[Kind]:
         """Kinds of the input columns."""

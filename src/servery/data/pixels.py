@@ -78,6 +78,23 @@ def png_of(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+def painted(content: bytes, boxes: Sequence[tuple[int, int, int, int]]) -> bytes:
+    """Return an encoded picture with boxes of it in its mean colour, as PNG.
+
+    Args:
+        content: The picture.
+        boxes: Left, top, width and height in pixels.
+    """
+    with Image.open(io.BytesIO(content)) as opened:
+        pixels = np.asarray(opened.convert("RGB")).copy()  # (height, width, 3)
+    mean = pixels.mean(axis=(0, 1))
+    for left, top, width, height in boxes:
+        pixels[top : top + height, left : left + width] = mean
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
 def grid_of(pictures: Sequence[np.ndarray], columns: int, gap: int = 0) -> np.ndarray:
     """Return pictures of one shape side by side, row by row; what no picture fills is 0.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -54,7 +54,7 @@ def evaluate(
         cheap_baseline: A model that costs seconds, on the same question.
         findings: What the data checks found.
         history: One mapping an epoch of the training.
-        facts: What else is known; read here is only `is_sample`.
+        facts: What else is known; read here are `is_sample`, and `subgroups`: columns by which it is judged too.
         seed: The bootstrap depends on it only.
 
     Raises:
@@ -67,13 +67,14 @@ def evaluate(
     targets = task.encode_targets(test, labels)
     outputs = predictor.outputs(list(test.examples()))
     referee = judge_of(task, train)
-    baselines = [_trivial(task, referee, train, labels, targets)]
+    baselines = [_trivial(predictor, referee, train, targets)]
     if cheap_baseline is not None:
         baselines.append(_cheap(cheap_baseline, referee, test, labels, targets))
     judgement = referee.judge(targets, outputs, calibration)
     metrics, comparisons = _measure(judgement, referee.primary_metric, len(test), baselines, seed)
     leaks = suspected_leaks(findings, test, train)
     is_sample = bool((facts or {}).get("is_sample"))
+    subgroups = tuple((facts or {}).get("subgroups", ()))
     verdict = judge(metrics[0], comparisons, len(test), leaks, is_sample)
     return Evaluation(
         task=task.name,
@@ -91,16 +92,16 @@ def evaluate(
         history=tuple(_finite(epoch) for epoch in history),
         **_weaknesses(referee, test, train, referee.quality(targets, outputs, calibration)),
         **_of_labels(task, test, targets, outputs, predictor),
-        views=_views(Case(predictor, task, test, train, targets, outputs, referee)),
+        views=_views(Case(predictor, task, test, train, targets, outputs, referee, subgroups)),
     )
 
 
-def _trivial(
-    task: LearnableTask, referee: Judge, train: Dataset, labels: Sequence[str], targets: np.ndarray
-) -> _Baseline:
+def _trivial(predictor: Predictor, referee: Judge, train: Dataset, targets: np.ndarray) -> _Baseline:
+    task, labels = learnable(predictor.task), predictor.signature.labels
     known = task.encode_targets(train, labels)
     # Calibrated on the same rows, so that with several labels a row it too has the thresholds it deserves.
     calibration = task.calibrate(known, task.trivial_outputs(known, len(labels), len(known)))
+    calibration = replace(calibration, operating_point=predictor.calibration.operating_point)
     outputs = task.trivial_outputs(known, len(labels), len(targets))
     return _Baseline("trivial", referee.judge(targets, outputs, calibration))
 
@@ -167,24 +168,26 @@ def _of_labels(
     labels, calibration = predictor.signature.labels, predictor.calibration
     scores = task.scores(outputs, calibration)
     truth, taken = carried(targets, len(labels)), selected(scores, targets, calibration)
-    roc, precision_recall = of_labels.curves(targets, scores, labels)
+    roc, precision_recall = of_labels.curves(targets, scores, labels, calibration)
     sureness = of_labels.sureness(scores, targets, taken)
     return {
-        "confusion": of_labels.confusion(targets, scores),
+        "confusion": of_labels.confusion(targets, scores, calibration),
         "label_rows": of_labels.label_rows(targets, scores, labels, calibration),
         "roc": roc,
         "precision_recall": precision_recall,
         "reliability": of_labels.reliability(task, targets, outputs, calibration),
-        "thresholds": of_labels.thresholds(targets, scores),
+        "thresholds": of_labels.thresholds(targets, scores, calibration),
         "mistakes": confident_mistakes(test, truth, taken, sureness, labels),
     }
 
 
 def _views(case: Case) -> dict[str, Any]:
     """Return what the views of this task found, as plain JSON types."""
-    return {
-        view.name: msgspec.to_builtins(view.look(case)) for view in all_views() if view.accepts(case.task)
-    }
+    looked = {view.name: view.look(case) for view in all_views() if view.accepts(case.task)}
+    plain: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(looked)
+    )  # tuples become lists, as once read back
+    return plain
 
 
 def _finite(epoch: Mapping[str, float]) -> dict[str, float]:

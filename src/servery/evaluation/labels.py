@@ -10,7 +10,7 @@ from servery.evaluation.evaluation import Bin, Curve, LabelRow, Reliability, Thr
 from servery.metrics import calibration as believable
 from servery.metrics import classification, multi_label
 from servery.metrics.ranking_curves import Ranking, precision_recall_curve, roc_curve
-from servery.tasks.label_task import LabelTask, carried, selected
+from servery.tasks.label_task import LabelTask, carried, decided, selected
 from servery.tasks.task import Calibration
 
 MOST_CURVES = 6
@@ -27,11 +27,13 @@ def sureness(scores: np.ndarray, targets: np.ndarray, taken: np.ndarray) -> np.n
     return np.where(taken, scores, 0.0 if targets.ndim == 1 else 1.0 - scores)
 
 
-def confusion(targets: np.ndarray, scores: np.ndarray) -> tuple[tuple[int, ...], ...]:
+def confusion(
+    targets: np.ndarray, scores: np.ndarray, calibration: Calibration
+) -> tuple[tuple[int, ...], ...]:
     """Return counts of true by predicted labels; empty for several labels a row."""
     if targets.ndim == 2:
         return ()
-    matrix = classification.confusion_matrix(targets, scores.argmax(axis=1), scores.shape[1])
+    matrix = classification.confusion_matrix(targets, decided(scores, calibration), scores.shape[1])
     return tuple(tuple(row) for row in matrix.tolist())
 
 
@@ -46,12 +48,21 @@ def label_rows(
     return tuple(LabelRow(*row) for row in rows)
 
 
+def positive_of(calibration: Calibration) -> int:
+    """Return the place of the label to be found of two: the named one, else the last."""
+    return calibration.operating_point.positive if calibration.operating_point else 1
+
+
 def curves(
-    targets: np.ndarray, scores: np.ndarray, labels: Sequence[str]
+    targets: np.ndarray, scores: np.ndarray, labels: Sequence[str], calibration: Calibration
 ) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
-    """Return ROC and precision-recall curves: of the last of two labels, else of the most frequent ones."""
+    """Return ROC and precision-recall curves: of the positive one of two labels, else of the most frequent ones."""
     truth = carried(targets, len(labels))
-    chosen = [1] if len(labels) == 2 and targets.ndim == 1 else np.argsort(-truth.sum(axis=0), kind="stable")
+    chosen = (
+        [positive_of(calibration)]
+        if len(labels) == 2 and targets.ndim == 1
+        else np.argsort(-truth.sum(axis=0), kind="stable")
+    )
     rankings = {int(i): Ranking.of(truth[:, i], scores[:, i]) for i in chosen[:MOST_CURVES]}
     defined = {i: ranking for i, ranking in rankings.items() if ranking.is_defined}
     roc = [
@@ -107,12 +118,12 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def thresholds(targets: np.ndarray, scores: np.ndarray) -> tuple[ThresholdRow, ...]:
-    """Return what each threshold would give for the last of two labels; empty for other models."""
+def thresholds(targets: np.ndarray, scores: np.ndarray, calibration: Calibration) -> tuple[ThresholdRow, ...]:
+    """Return what each threshold would give for the positive one of two labels; empty for other models."""
     if targets.ndim == 2 or scores.shape[1] != 2:
         return ()
-    is_positive = targets == 1
-    return tuple(_threshold_row(is_positive, scores[:, 1] >= t, t) for t in THRESHOLDS)
+    place = positive_of(calibration)
+    return tuple(_threshold_row(targets == place, scores[:, place] >= t, t) for t in THRESHOLDS)
 
 
 def _threshold_row(is_positive: np.ndarray, taken: np.ndarray, threshold: float) -> ThresholdRow:

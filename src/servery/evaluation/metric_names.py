@@ -72,6 +72,13 @@ METRICS: Mapping[str, tuple[str, str, bool]] = {
     "gini": ("Gini", "2 × ROC AUC − 1", True),
     "log_loss": ("Log loss", "how surprised the scores are by what is true", False),
     "brier": ("Brier score", "mean squared distance of scores and what is true", False),
+    "sensitivity": ("Sensitivity", "share of the positive rows that are found at the operating point", True),
+    "specificity": ("Specificity", "share of the other rows that are left alone there", True),
+    "positive_predictive_value": ("PPV", "share of the rows said to be positive that are", True),
+    "negative_predictive_value": ("NPV", "share of the rows said not to be positive that are not", True),
+    "selection_rate": ("Said positive", "share of all rows", True),
+    "mean_cost": ("Cost of a row", "mean, by the costs that were stated", False),
+    "mean_profit": ("Profit of a row", "mean, by the gain and the loss that were stated", True),
     "ndcg_at_10": (
         "NDCG@10",
         "how high the items taken next stand among the first ten of all items; users with a history",

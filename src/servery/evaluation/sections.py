@@ -156,8 +156,9 @@ def thresholds(evaluation: Evaluation) -> Figure | None:
     if not evaluation.thresholds:
         return None
     best = max(evaluation.thresholds, key=lambda row: row.f1)
+    positive = evaluation.roc[0].label if evaluation.roc else evaluation.labels[1]
     sentence = (
-        f"F1 of {evaluation.labels[1]} is highest, {best.f1:.3f}, when it is said from a score of "
+        f"F1 of {positive} is highest, {best.f1:.3f}, when it is said from a score of "
         f"{best.threshold:.1f} on; that is in {best.selected_share:.0%} of the rows. "
         "Choose by what a miss and a false alarm cost."
     )
@@ -242,7 +243,8 @@ def folds(found: CrossValidation | None) -> Figure | None:
     name, title = found.primary_metric, title_of(found.primary_metric)
     values = [fold[name] for fold in found.folds]
     sentence = (
-        f"Made again on {len(values)} other splits, {title} is {found.mean[name]:.3f} ± {found.deviation[name]:.3f}, "
+        f"Made again on {len(values)} other splits, {title} is {found.mean[name]:.3f}{found.interval(name)} "
+        f"± {found.deviation[name]:.3f}, "
         f"from {min(values):.3f} to {max(values):.3f}; {found.grouping}."
     )
     names = list(found.mean)

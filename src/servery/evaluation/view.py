@@ -28,6 +28,7 @@ class Case:
         targets: What is right, from `task.encode_targets`.
         outputs: What it put out, a row each.
         referee: Who judges them: the task, or one that learned from the real rows.
+        subgroups: Columns by whose values the rows are judged too.
     """
 
     predictor: Predictor
@@ -37,6 +38,7 @@ class Case:
     targets: np.ndarray
     outputs: np.ndarray
     referee: Judge
+    subgroups: tuple[str, ...] = ()
 
 
 class View(ABC):

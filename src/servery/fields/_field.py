@@ -39,6 +39,9 @@ class Offer:
         known_datasets: Data sets it knows by name, the best first; the starter uses the first that is at hand.
         target: The column to learn where the data has one of that name and the user names no other.
         outside: The label which says that none of the others fits, where the data has it: models abstain then.
+        positives: Labels that say that what is looked for is there; where the data has two labels and one is of these,
+            that one is positive.
+        subgroups: Columns by whose values a report judges the model too, where the data has them.
         kinds: Column name to kind, where the data has such a column and its cells would not tell.
         roles: Column name to role, likewise.
         read: Reads one of the user's files, where it takes more than rows with these columns (a text, COCO).
@@ -56,6 +59,8 @@ class Offer:
     known_datasets: tuple[KnownDataset, ...] = ()
     target: str = ""
     outside: str = ""
+    positives: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
     sample_name: str = "sample"
     kinds: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)

@@ -107,6 +107,8 @@ FIELD = Field(
                     ),
                 ),
             ),
+            positives=("yes",),
+            subgroups=("SEX", "EDUCATION", "AGE", "age"),
             sample=sample,
             example={
                 "income": 32000.0,

@@ -164,7 +164,7 @@ class Predictor:
                 encoder=find_encoder(value["encoder"]).load(folder, value["encoder_state"]),
                 runtime=runtime
                 or find_runtime(value["runtime"]).load(folder, value["runtime_options"], threads),
-                calibration=Calibration(**_with_tuples(value["calibration"])),
+                calibration=Calibration.from_dict(value["calibration"]),
                 recipe=value["recipe"],
                 runtime_reason=value["runtime_reason"],
             )
@@ -198,8 +198,3 @@ def _joined(results: Sequence[np.ndarray]) -> np.ndarray:
     for place, row in enumerate(rows):
         joined[place] = row
     return joined
-
-
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values read from JSON with tuples where it has lists."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

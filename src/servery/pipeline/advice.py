@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from servery.data.columns import Kind
+from servery.data.columns import Kind, Role
 from servery.data.dataset import Dataset
-from servery.errors import DataError
+from servery.errors import DataError, UnknownNameError
 from servery.fields._field import Field, Offer, all_fields, find_field
 from servery.models.recipe import Cost, Recipe, find_recipe, recipes_for
 from servery.pipeline.plan import Plan
@@ -139,11 +140,15 @@ def choose(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Advice:
 
 
 def complete(plan: Plan, field: Field, dataset: Dataset, threads: int) -> Plan:
-    """Fill in what the plan leaves open: task, recipe and reason."""
+    """Fill in what the plan leaves open: task, recipe, reason, and what the field says of labels and subgroups."""
     offer = field.offer_for(plan.task, plan.data, form_of(dataset))
     check_form(field, offer, dataset)
     task = task_for(offer, dataset, plan.task)
-    plan = plan.with_changes(outside=outside_of(plan.outside, offer, dataset))
+    plan = plan.with_changes(
+        outside=outside_of(plan.outside, offer, dataset),
+        positive=positive_of(plan, offer, dataset),
+        subgroups=subgroups_of(plan.subgroups, offer, dataset),
+    )
     if plan.recipe:
         recipe = find_recipe(plan.recipe, offer.form, task.name)
         for name, value in plan.hyperparameters.items():
@@ -172,6 +177,46 @@ def outside_of(asked: str, offer: Offer, dataset: Dataset) -> str:
             param="outside",
         )
     return asked or (offer.outside if offer.outside in values else "")
+
+
+def positive_of(plan: Plan, offer: Offer, dataset: Dataset) -> str:
+    """Return the label to be found; empty where nothing names one.
+
+    Raises:
+        DataError: The user named one that the target lacks, or a goal where there are no labels.
+    """
+    target = dataset.target
+    if target.kind is not Kind.CATEGORY:
+        if plan.positive or plan.goal:
+            raise DataError(
+                f"The target {target.name!r} is a {target.kind} column: it has no label to be found.",
+                hint="leave positive and goal out",
+                param="positive" if plan.positive else "goal",
+            )
+        return ""
+    values = sorted({str(value) for value in dataset[target.name] if value is not None})
+    if plan.positive and plan.positive not in values:
+        raise DataError(
+            f"The positive label {plan.positive!r} does not occur in {target.name!r}.",
+            hint=f"labels: {', '.join(values[:20])}",
+            param="positive",
+        )
+    meant = [label for label in values if label in offer.positives]
+    return plan.positive or (meant[0] if len(values) == 2 and len(meant) == 1 else "")
+
+
+def subgroups_of(asked: Sequence[str], offer: Offer, dataset: Dataset) -> list[str]:
+    """Return the columns by whose values a model is judged too: the named ones, else the offer's, and protected ones.
+
+    Raises:
+        UnknownNameError: The user named one that the data lacks.
+    """
+    for name in asked:
+        if name not in dataset.values:
+            raise UnknownNameError.among("column", name, dataset.values)
+    named = asked or [name for name in offer.subgroups if name in dataset.values]
+    protected = [c.name for c in dataset.columns if c.role is Role.PROTECTED]
+    return list(dict.fromkeys([*named, *protected]))
 
 
 def _first_in_time(offer: Offer, candidates: tuple[Candidate, ...], limit: float) -> Candidate:

@@ -113,6 +113,9 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     'negative 0.97'
     >>> answer_line({"labels": [{"label": "negative", "score": 0.21}], "abstains": True})
     'no answer; the best guess would be negative 0.21'
+    >>> drawn = {"positive": "ill", "threshold": 0.2}
+    >>> answer_line({"label": "ill", "score": 0.3, "labels": [], "abstains": False, "decision": drawn})
+    'ill 0.30 (ill is said from 0.20 on)'
     >>> answer_line({"text": "ok", "finish_reason": "stop"}), answer_line({"score": 0.5})
     ('ok', '{"score": 0.5}')
     >>> track = {"agent_id": "a1", "positions_m": [[1, 0], [2, 0]], "radius_m": [0.5, 1.0]}
@@ -137,10 +140,17 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     if "labels" not in answer:
         text = answer.get("text")
         return text if isinstance(text, str) else json.dumps(answer, ensure_ascii=False)[:LONGEST_LINE]
-    labels = answer["labels"]
-    shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
-    line = ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
+    line = _labels_line(answer)
     return f"no answer; the best guess would be {line}" if answer.get("abstains") else line
+
+
+def _labels_line(answer: Mapping[str, Any]) -> str:
+    labels, decision = answer["labels"], answer.get("decision")
+    if decision:
+        drawn = f"{decision['positive']} is said from {decision['threshold']:.2f} on"
+        return f"{answer['label']} {answer['score']:.2f} ({drawn})"
+    shown = [entry for entry in labels if entry.get("selected", True)] or labels[:1]
+    return ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in shown[:5])
 
 
 def _agent_line(agent: Mapping[str, Any], step_seconds: float) -> str:

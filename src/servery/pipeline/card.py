@@ -53,7 +53,7 @@ def card(predictor: Predictor, evaluation: Evaluation, facts: dict[str, Any], se
 {columns}
 
 It answers: {", ".join(signature.labels[:30])}{" ..." if len(signature.labels) > 30 else ""}.
-
+{_decision(predictor)}
 ## What it must not be used for
 
 {facts["limits_of_use"]}
@@ -65,3 +65,13 @@ Recipe `{predictor.recipe}` on `{lineage["data"]}` ({lineage["data_rows"]:,} row
 Served by `{predictor.runtime.name}`: {predictor.runtime_reason or "the runtime it was learned in"}.
 The plan is in `plan.toml`, the whole evaluation in `report.html`.
 """
+
+
+def _decision(predictor: Predictor) -> str:
+    point = predictor.calibration.operating_point
+    if point is None:
+        return ""
+    label = predictor.signature.labels[point.positive]
+    chosen = f", chosen for {point.words} on" if point.words else ": no goal was stated for it;"
+    rows = f"{point.positives:,} validation rows with it and {point.negatives:,} without"
+    return f"`{label}` is said from a score of {point.threshold:.3f} on{chosen} {rows}.\n"

@@ -17,6 +17,7 @@ from servery.pipeline.advice import form_of
 from servery.pipeline.plan import Plan
 from servery.progress import Progress, Silence
 from servery.tasks.form import form_for
+from servery.tasks.operating_point import Goal
 from servery.tasks.task import Abstention, find_task, learnable
 from servery.training.trainer import Trainer
 
@@ -61,14 +62,16 @@ def fit(plan: Plan, train: Dataset, validation: Dataset, means: Means) -> Made:
     return recipe.make(work)
 
 
-def calibrated(predictor: Predictor, validation: Dataset, wanted: Abstention) -> Predictor:
-    """Return the predictor with scores that can be believed and the right to abstain, fitted on validation."""
+def calibrated(predictor: Predictor, validation: Dataset, plan: Plan) -> Predictor:
+    """Return the predictor with believable scores, its operating point and the right to abstain, from validation."""
     task, labels = learnable(predictor.task), predictor.signature.labels
     if not task.has_calibration:
         return predictor
     targets = task.encode_targets(validation, labels)
     outputs = predictor.outputs(list(validation.examples()))
     calibration = task.calibrate(targets, outputs)
+    calibration = task.deciding(calibration, targets, outputs, labels, Goal(plan.positive, plan.goal))
+    wanted = Abstention(plan.abstention_cost, plan.outside)
     return predictor.calibrated(task.abstaining(calibration, targets, outputs, labels, wanted))
 
 
@@ -84,12 +87,7 @@ def finished(predictor: Predictor, validation: Dataset, plan: Plan, has_time: bo
     if signature.example is None:
         example = form.to_json(validation.example(0), signature.inputs)
         signature = replace(signature, example=example)
-    return calibrated(replace(predictor, signature=signature), validation, abstention_of(plan))
-
-
-def abstention_of(plan: Plan) -> Abstention:
-    """Return when a plan's model had better not answer."""
-    return Abstention(plan.abstention_cost, plan.outside)
+    return calibrated(replace(predictor, signature=signature), validation, plan)
 
 
 def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Predictor | None:
@@ -102,7 +100,7 @@ def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Pred
     means.progress.say("Baseline", f"{cheap} on {len(few):,} rows")
     small = plan.with_changes(recipe=cheap, hyperparameters={})
     made = fit(small, few, parts.validation, replace(means, progress=Silence()))
-    return calibrated(made.predictor, parts.validation, abstention_of(plan))
+    return calibrated(made.predictor, parts.validation, plan)
 
 
 def _fewer_rows(work: Work, share: float) -> Work:

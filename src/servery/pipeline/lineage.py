@@ -24,6 +24,7 @@ def facts_of(plan: Plan, field: Field, dataset: Dataset, parts: Split) -> dict[s
         "field_title": dict(field.title),
         "limits_of_use": field.limits_of_use,
         "notice": field.notice,
+        "subgroups": list(plan.subgroups),
         "is_sample": dataset.source.is_sample,
         "split": {
             "policy": parts.policy,

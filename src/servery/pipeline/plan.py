@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from servery.errors import DataError
+from servery.tasks.operating_point import Goal
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class Plan:
         export: Whether to make a variant that needs no torch.
         abstention_cost: Cost of not answering, as a share of what a wrong answer costs; 1 lets a model always answer.
         outside: The label which says that none of the others fits; empty lets the field's stand, if the data has it.
+        positive: The label to be found; empty lets the field's stand, else the rarer of two.
+        goal: What its threshold is chosen for: sensitivity, specificity, missed_cost and false_alarm_cost, or
+            acceptance_gain and acceptance_loss; empty draws the line at the best score.
+        subgroups: Columns by whose values the report judges the model too; empty lets the field's stand.
         hyperparameters: What differs from the recipe's defaults.
         reason: Why the advice chose this, for people.
     """
@@ -53,6 +58,9 @@ class Plan:
     export: bool = True
     abstention_cost: float = 0.75
     outside: str = ""
+    positive: str = ""
+    subgroups: list[str] = dataclasses.field(default_factory=list)
+    goal: dict[str, float] = dataclasses.field(default_factory=dict)
     hyperparameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reason: str = ""
 
@@ -69,6 +77,7 @@ class Plan:
                 hint="0.5: not to answer is half as bad as to be wrong; 1: always answer",
                 param="plan",
             )
+        Goal(self.positive, self.goal)
 
     def with_changes(self, **changes: Any) -> Plan:
         """Return the plan with some values replaced."""

@@ -14,7 +14,7 @@ from servery.evaluation.cross_validation import CrossValidation
 from servery.evaluation.evaluate import Evaluation
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
-from servery.pipeline.fit import Means, abstention_of, calibrated, fit
+from servery.pipeline.fit import Means, calibrated, fit
 from servery.pipeline.lineage import facts_of
 from servery.pipeline.plan import Plan
 from servery.pipeline.source import open_data, read_for
@@ -69,9 +69,21 @@ def evaluate(
 
 
 def cross_validate(
-    reference: str, folds: int, workspace: Workspace | None = None, *, progress: Progress | None = None
+    reference: str,
+    folds: int,
+    workspace: Workspace | None = None,
+    *,
+    repeats: int = 1,
+    progress: Progress | None = None,
 ) -> CrossValidation:
     """Make a version's model again `folds` times, each time measured on another fold.
+
+    Args:
+        reference: "name", "name@3" or "name@alias".
+        folds: How many, 2 or more.
+        workspace: Where it is registered; None opens the default data home.
+        repeats: How often the rows are dealt out to folds anew.
+        progress: Hears the news.
 
     Raises:
         DataError: Fewer than two folds, or the data changed since the training.
@@ -88,9 +100,9 @@ def cross_validate(
 
     def make(train_part: Dataset, validation: Dataset) -> Predictor:
         learned = fit(plan, train_part, validation, means).predictor
-        return calibrated(learned, validation, abstention_of(plan))
+        return calibrated(learned, validation, plan)
 
-    return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress)
+    return cross_validation.cross_validate(make, dataset, folds, plan.seed, progress, repeats)
 
 
 def _plan_of(version: Version, predictor: Predictor, data: str) -> Plan:

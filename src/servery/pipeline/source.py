@@ -35,7 +35,7 @@ def open_data(
         root: Folder of the known data sets; None when there is none.
         target: Name of the target column; empty keeps what the data says of itself.
         kinds: Column name to kind, where inference would be wrong.
-        roles: Column name to role, likewise.
+        roles: Column name to role, likewise; of data known by name it counts too.
 
     Raises:
         DataError: The data cannot be read, or lacks the target.
@@ -45,13 +45,13 @@ def open_data(
     if path.exists():
         return _read(offer, path, target, kinds or {}, roles or {})
     if data == offer.sample_name:
-        return retarget(offer.sample(SAMPLE_ROWS, 0), target)
+        return rerole(retarget(offer.sample(SAMPLE_ROWS, 0), target), roles or {})
     if data == "carried" and offer.carried is not None:
-        return retarget(offer.carried(), target)
+        return rerole(retarget(offer.carried(), target), roles or {})
     known = {k.name: k for k in offer.known_datasets}
     if data not in known:
         raise UnknownNameError.among("file or data set", data, [*known, offer.sample_name])
-    return retarget(read_known(_at_hand(known[data], root), _root(root, data)), target)
+    return rerole(retarget(read_known(_at_hand(known[data], root), _root(root, data)), target), roles or {})
 
 
 def read_for(plan: Plan, offer: Offer, root: Path | None) -> Dataset:
@@ -84,6 +84,24 @@ def retarget(dataset: Dataset, target: str) -> Dataset:
     if target not in names:
         raise DataError(f"There is no column {target!r}; there are {', '.join(names)}.", param="target")
     return dataset.with_columns([_with_target(c, target) for c in dataset.columns])
+
+
+def rerole(dataset: Dataset, roles: Mapping[str, str]) -> Dataset:
+    """Return the data set with other roles of some of its columns.
+
+    Raises:
+        UnknownNameError: There is no such column or role.
+    """
+    for name, role in roles.items():
+        if name not in dataset.values:
+            raise UnknownNameError.among("column", name, dataset.values)
+        if role not in set(Role):
+            raise UnknownNameError.among("role", role, Role)
+    given = {
+        name: replace(dataset.column(name), role=Role(role), reason="role given")
+        for name, role in roles.items()
+    }
+    return dataset.with_columns([given.get(c.name, c) for c in dataset.columns])
 
 
 def _read(

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from servery.data.columns import Column, Kind
+from servery.data.pixels import painted
 from servery.tasks.part import Part
 
 MOST_PARTS = 64
@@ -78,20 +79,10 @@ def without(example: dict[str, Any], part: Part, columns: Sequence[Column]) -> d
     if part.start is not None and part.end is not None:
         changed = value[: part.start] + value[part.end :]
     elif part.box is not None:
-        changed = _painted(value, part.box)
+        changed = painted(value, [part.box])
     else:
         changed = float("nan") if kind is Kind.NUMBER else np.datetime64("NaT") if kind is Kind.TIME else None
     return {**example, part.column: changed}
-
-
-def _painted(picture: bytes, box: tuple[int, int, int, int]) -> bytes:
-    with Image.open(io.BytesIO(picture)) as opened:
-        pixels = np.asarray(opened.convert("RGB")).copy()  # (height, width, 3)
-    left, top, width, height = box
-    pixels[top : top + height, left : left + width] = pixels.mean(axis=(0, 1))
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
 
 
 def _cuts(size: int) -> list[int]:

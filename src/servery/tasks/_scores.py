@@ -17,9 +17,10 @@ class ScoresOnly(Parameters, frozen=True):
 
 
 class Scores(Answer, frozen=True):
-    """The scores of one row, float32, (labels,)."""
+    """The scores of one row, float32, (labels,), and the place of the label that is answered; -1 of several."""
 
     values: np.ndarray
+    place: int = -1
 
 
 def scores_only(parameters: Parameters) -> ScoresOnly:
@@ -37,15 +38,21 @@ def scores_only(parameters: Parameters) -> ScoresOnly:
     return ScoresOnly()
 
 
-def score_rows(scores: np.ndarray) -> list[Answer]:
-    """Return (rows, labels) as one answer a row."""
-    return [Scores(row) for row in scores.astype(np.float32)]
+def score_rows(scores: np.ndarray, places: np.ndarray | None = None) -> list[Answer]:
+    """Return (rows, labels) as one answer a row, with the places of the labels that are answered, (rows,)."""
+    answered = [-1] * len(scores) if places is None else places.tolist()
+    return [Scores(*row) for row in zip(scores.astype(np.float32), answered, strict=True)]
 
 
 def scores_of(answers: Sequence[Answer]) -> np.ndarray:
     """Return the answers of `score_rows` as (rows, labels)."""
     rows = [answer.values for answer in answers if isinstance(answer, Scores)]
     return rows[0][None] if len(rows) == 1 else np.stack(rows)
+
+
+def places_of(answers: Sequence[Answer]) -> list[int]:
+    """Return the places of the labels that are answered."""
+    return [answer.place for answer in answers if isinstance(answer, Scores)]
 
 
 def scores_column(labels: Sequence[str]) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -19,9 +19,18 @@ from servery.metrics.agreement import matthews_correlation
 from servery.metrics.intervals import LEAST_COVERAGE, MOST_COVERAGE, PROMISED, conformal_margins, margin_at
 from servery.metrics.ranking_curves import Ranking, macro_ranking
 from servery.tasks._labels import hub_name, hub_shape, refuse_targets
-from servery.tasks._scores import ScoresOnly, score_rows, scores_column, scores_of, scores_only, texts
+from servery.tasks._scores import (
+    ScoresOnly,
+    places_of,
+    score_rows,
+    scores_column,
+    scores_of,
+    scores_only,
+    texts,
+)
 from servery.tasks._temperature import fit_temperature
-from servery.tasks.label_task import LabelTask
+from servery.tasks.label_task import LabelTask, decided
+from servery.tasks.operating_point import Goal, OperatingPoint, expected_costs, fit_threshold, metrics_at
 from servery.tasks.task import Answer, Calibration, Parameters
 
 
@@ -30,6 +39,14 @@ class LabelScore(msgspec.Struct, frozen=True):
 
     label: str
     score: float
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """How the label was decided: `positive` is said from the score `threshold` on, chosen for the `goal`."""
+
+    positive: str
+    threshold: float
+    goal: str = ""
 
 
 class ClassificationParameters(Parameters, frozen=True):
@@ -50,11 +67,12 @@ class ClassificationAnswer(Answer, frozen=True):
     """What fits best.
 
     Attributes:
-        label: The best label.
+        label: The best label, or with an operating point the one that it decides for.
         score: Its score.
         labels: The labels with their scores from the best down; all scores sum to 1.
         abstains: Whether the model would rather not answer: too unsure, or none of its labels fits.
         likely: Where a coverage was asked for: the labels that cannot be ruled out at it, from the best down.
+        decision: Of a model with an operating point: where it draws the line; else left out.
     """
 
     label: str
@@ -62,6 +80,7 @@ class ClassificationAnswer(Answer, frozen=True):
     labels: tuple[LabelScore, ...]
     abstains: bool = False
     likely: tuple[str, ...] = ()
+    decision: Decision | msgspec.UnsetType = msgspec.UNSET
 
 
 class Classification(LabelTask):
@@ -74,6 +93,8 @@ class Classification(LabelTask):
     quality_title = "share of rows answered rightly"
     parameters = ClassificationParameters
     answer = ClassificationAnswer
+    has_operating_point: ClassVar[bool] = True
+    """Whether a stated goal may draw the line elsewhere than at the best score."""
 
     def accepts(self, target: Column) -> bool:
         """Whether the target is a category."""
@@ -120,10 +141,60 @@ class Classification(LabelTask):
         return np.asarray(np.log(scores))
 
     def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
-        """Return the best label's score; "none fits" is no answer and does not count."""
+        """Return one minus what the answer is expected to cost; "none fits" is no answer and does not count.
+
+        Without an operating point every mistake costs 1, and that is the best label's score.
+
+        Source: Chow (1970), On optimum recognition error and reject tradeoff, section II, on costs of mistakes.
+        """
+        point = calibration.operating_point
+        if point is not None:
+            return 1.0 - expected_costs(scores, decided(scores, calibration), point)
         if calibration.outside >= 0:
             scores = np.delete(scores, calibration.outside, axis=1)
         return np.asarray(scores.max(axis=1))
+
+    def mistake_costs(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return 1 for each row answered wrongly; with an operating point what its threshold says of the mistake."""
+        costs = super().mistake_costs(targets, outputs, calibration)
+        point = calibration.operating_point
+        if point is None:
+            return costs
+        missed, false_alarm = point.mistake_weights
+        return np.asarray(costs * np.where(targets == point.positive, missed, false_alarm))
+
+    def deciding(
+        self,
+        calibration: Calibration,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        goal: Goal,
+    ) -> Calibration:
+        """Return the calibration with the threshold of the positive label that the goal asks for.
+
+        Of two labels the last is positive where none is named; without a goal the line is drawn at 0.5.
+
+        Raises:
+            DataError: Of more than two labels none is named, or there is no goal for it.
+        """
+        if not goal.stated and goal.positive not in labels:
+            return calibration
+        if not self.has_operating_point:
+            return super().deciding(calibration, targets, outputs, labels, goal)
+        positive = labels.index(goal.positive) if goal.positive in labels else len(labels) - 1
+        if len(labels) > 2 and not (goal.positive and goal.stated):
+            raise DataError(
+                f"Of {len(labels)} labels one must be named as positive, with a goal for it.",
+                hint=f"--positive {labels[0]} --goal sensitivity=0.9",
+                param="positive",
+            )
+        carried = targets == positive
+        threshold = fit_threshold(carried, self.scores(outputs, calibration)[:, positive], goal)
+        counts = int(carried.sum()), int((~carried).sum())
+        return replace(
+            calibration, operating_point=OperatingPoint(positive, threshold, dict(goal.stated), *counts)
+        )
 
     def decode(
         self,
@@ -134,15 +205,19 @@ class Classification(LabelTask):
     ) -> list[Answer]:
         """Return one answer a row, its labels from the best down; equal scores keep the order of `labels`."""
         if isinstance(parameters, ScoresOnly):
-            return score_rows(self.scores(outputs, calibration))
+            scores = self.scores(outputs, calibration)
+            return score_rows(scores, decided(scores, calibration))
         asked = parameters if isinstance(parameters, ClassificationParameters) else ClassificationParameters()
         if asked.least_confidence is not None:
             calibration = replace(calibration, least_confidence=asked.least_confidence)
         scores = self.scores(outputs, calibration)
         order = np.argsort(-scores, axis=1, kind="stable")[:, : asked.top_k]
         ranked = np.take_along_axis(scores, order, axis=1)
-        rows = zip(order.tolist(), ranked.tolist(), self.abstains(scores, calibration).tolist(), strict=True)
-        answers = [_answer(*row, labels) for row in rows]
+        said, decision = decided(scores, calibration), _decision(calibration.operating_point, labels)
+        abstains = self.abstains(scores, calibration).tolist()
+        picks = zip(said.tolist(), scores[np.arange(len(said)), said].tolist(), strict=True)
+        rows = zip(order.tolist(), ranked.tolist(), abstains, picks, strict=True)
+        answers = [_answer(*row, labels, decision) for row in rows]
         if asked.coverage is None or not calibration.margins:
             return list(answers)
         sets = likely_labels(scores, calibration, asked.coverage)
@@ -151,12 +226,13 @@ class Classification(LabelTask):
     def measure(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> dict[str, float]:
         """Return every metric by name; one that is undefined on these rows is left out.
 
-        With two labels, ranking and calibration metrics speak of the last one; with more, `roc_auc` and
+        With two labels, ranking and calibration metrics speak of the positive or last one; with more, `roc_auc` and
         `average_precision` are means of one against the rest, and `ece` is of the best label's score.
         """
         scores = self.scores(outputs, calibration)
         label_count = scores.shape[1]
-        matrix = found.confusion_matrix(targets, scores.argmax(axis=1), label_count)
+        matrix = found.confusion_matrix(targets, decided(scores, calibration), label_count)
+        point = calibration.operating_point
         metrics = {
             "macro_f1": found.macro_f1(matrix),
             "accuracy": found.accuracy(matrix),
@@ -165,7 +241,11 @@ class Classification(LabelTask):
             "log_loss": believable.log_loss(targets, scores),
             "ece": believable.ece(*believable.decisions(targets, scores)),
         }
-        metrics |= _binary(targets == 1, scores[:, 1]) if label_count == 2 else _many(targets, scores)
+        positive = point.positive if point else 1
+        is_binary = label_count == 2
+        metrics |= _binary(targets == positive, scores[:, positive]) if is_binary else _many(targets, scores)
+        if point is not None:
+            metrics |= metrics_at(point, targets, scores)
         metrics |= self.abstention_metrics(targets, outputs, calibration)
         if calibration.margins:
             likely = likely_labels(scores, calibration, PROMISED)
@@ -175,7 +255,7 @@ class Classification(LabelTask):
 
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
         """Return the macro F1 alone."""
-        predicted = self.scores(outputs, calibration).argmax(axis=1)
+        predicted = decided(self.scores(outputs, calibration), calibration)
         return found.macro_f1(found.confusion_matrix(targets, predicted, outputs.shape[1]))
 
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
@@ -198,8 +278,8 @@ class Classification(LabelTask):
         return np.tile(np.log(counts / counts.sum()).astype(np.float32), (rows, 1))
 
     def best_label(self, answer: ClassificationAnswer) -> str:
-        """Return the label with the highest score."""
-        return answer.labels[0].label
+        """Return the label that is answered."""
+        return answer.label
 
     def score_of(self, answer: ClassificationAnswer, label: str) -> float:
         """Return the score of a label; 0 where `top_k` left it out."""
@@ -216,11 +296,11 @@ class Classification(LabelTask):
     def to_tensors(
         self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
     ) -> dict[str, np.ndarray]:
-        """Return the scores, float32, (rows, labels), and the best labels, (rows,)."""
+        """Return the scores, float32, (rows, labels), and the labels that are answered, (rows,)."""
         scores = scores_of(answers)
         if "label" not in names:
             return {"scores": scores}
-        return {"scores": scores, "label": texts([labels[place] for place in scores.argmax(axis=1)])}
+        return {"scores": scores, "label": texts([labels[place] for place in places_of(answers)])}
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return the Hub's name of classification for these inputs, e.g. "image-classification"."""
@@ -261,10 +341,20 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _answer(
-    order: list[int], scores: list[float], abstains: bool, labels: Sequence[str]
+    order: list[int],
+    ranked: list[float],
+    abstains: bool,
+    picked: tuple[int, float],
+    labels: Sequence[str],
+    decision: Decision | msgspec.UnsetType,
 ) -> ClassificationAnswer:
-    ranked = tuple(LabelScore(labels[place], score) for place, score in zip(order, scores, strict=True))
-    return ClassificationAnswer(ranked[0].label, ranked[0].score, ranked, abstains)
+    pairs = tuple(LabelScore(labels[place], score) for place, score in zip(order, ranked, strict=True))
+    said, its_score = picked
+    return ClassificationAnswer(labels[said], its_score, pairs, abstains, decision=decision)
+
+
+def _decision(point: OperatingPoint | None, labels: Sequence[str]) -> Decision | msgspec.UnsetType:
+    return Decision(labels[point.positive], point.threshold, point.words) if point else msgspec.UNSET
 
 
 def _binary(is_positive: np.ndarray, scores: np.ndarray) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from servery.data.dataset import Dataset
 from servery.metrics.abstention import answered_metrics, scope_metrics
 from servery.tasks._abstention import fit_least_confidence
+from servery.tasks.operating_point import OperatingPoint
 from servery.tasks.task import Abstention, Calibration, LearnableTask
 
 _NEVER = 1e-12
@@ -54,8 +55,8 @@ class LabelTask(LearnableTask):
     ) -> Calibration:
         """Return the calibration with the confidence from which answering these rows costs less than abstaining.
 
-        A wrong answer costs 1 (an answer of several labels one minus its F1), any answer to an outside row 1,
-        abstaining on an inside row `wanted.cost`, on an outside row nothing.
+        A wrong answer costs what `mistake_costs` says, any answer to an outside row 1, abstaining on an inside row
+        `wanted.cost`, on an outside row nothing.
         """
         calibration = replace(
             calibration, outside=labels.index(wanted.outside) if wanted.outside in labels else -1
@@ -64,7 +65,7 @@ class LabelTask(LearnableTask):
         is_outside = outside_rows(targets, calibration)
         # Rows called outside are not answered whatever the threshold.
         open_rows = ~_says_outside(scores, calibration)
-        answered = np.where(is_outside, 1.0, 1.0 - self.quality(targets, outputs, calibration))
+        answered = np.where(is_outside, 1.0, self.mistake_costs(targets, outputs, calibration))
         least = fit_least_confidence(
             self.confidence(scores, calibration)[open_rows],
             answered[open_rows],
@@ -72,6 +73,10 @@ class LabelTask(LearnableTask):
             wanted.cost,
         )
         return replace(calibration, least_confidence=least)
+
+    def mistake_costs(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Return what answering each row costs, from 0 to 1, float64, (rows,): one minus how right it is."""
+        return np.asarray(1.0 - self.quality(targets, outputs, calibration))
 
     def abstention_metrics(
         self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration
@@ -110,16 +115,35 @@ class LabelTask(LearnableTask):
                 thresholds[place] = calibration.thresholds[places[label]] if calibration.thresholds else 0.5
         outside = known[calibration.outside] if calibration.outside >= 0 else None
         return ordered, Calibration(
+            operating_point=_moved(calibration.operating_point, known, labels),
             thresholds=tuple(thresholds) if calibration.thresholds else (),
             least_confidence=calibration.least_confidence,
             outside=labels.index(outside) if outside in labels else -1,
         )
 
 
+def decided(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Return the place of the label that is answered, int64, (rows,), of tasks with one label a row.
+
+    That is the best one; with an operating point the positive label from its threshold on, else the best other.
+
+    >>> point = OperatingPoint(positive=1, threshold=0.3)
+    >>> decided(np.array([[0.6, 0.4], [0.8, 0.2]]), Calibration(operating_point=point)).tolist()
+    [1, 0]
+    """
+    point = calibration.operating_point
+    if point is None:
+        return np.asarray(scores.argmax(axis=1))
+    others = scores.copy()
+    others[:, point.positive] = -1.0
+    is_positive = scores[:, point.positive] >= point.threshold
+    return np.where(is_positive, point.positive, others.argmax(axis=1))
+
+
 def selected(scores: np.ndarray, targets: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Return which labels a model answers, bool, (rows, labels): the best one, or all from their thresholds on."""
     if targets.ndim == 1:
-        return carried(scores.argmax(axis=1), scores.shape[1])
+        return carried(decided(scores, calibration), scores.shape[1])
     return np.asarray(scores >= (np.array(calibration.thresholds) if calibration.thresholds else 0.5))
 
 
@@ -133,7 +157,15 @@ def outside_rows(targets: np.ndarray, calibration: Calibration) -> np.ndarray:
 def _says_outside(scores: np.ndarray, calibration: Calibration) -> np.ndarray:
     if calibration.outside < 0:
         return np.zeros(len(scores), dtype=bool)
-    return np.asarray(scores.argmax(axis=1) == calibration.outside)
+    return np.asarray(decided(scores, calibration) == calibration.outside)
+
+
+def _moved(
+    point: OperatingPoint | None, known: Sequence[str], labels: Sequence[str]
+) -> OperatingPoint | None:
+    if point is None or known[point.positive] not in labels:
+        return None
+    return replace(point, positive=labels.index(known[point.positive]))
 
 
 def carried(targets: np.ndarray, label_count: int) -> np.ndarray:

@@ -37,6 +37,7 @@ class LanguageIdentification(Classification):
     summary = "Which language is this text in?"
     primary_metric = "accuracy"
     answer = LanguageAnswer
+    has_operating_point = False
 
     def primary(self, targets: np.ndarray, outputs: np.ndarray, calibration: Calibration) -> float:
         """Return the accuracy alone."""

@@ -55,6 +55,7 @@ class RelationExtraction(Classification):
     summary = "What connects two entities in a text?"
     primary_metric = "relation_f1"
     answer = RelationAnswer
+    has_operating_point = False
 
     def with_labels(self, labels: Sequence[str]) -> Self:
         """Return the task with these labels."""

@@ -13,7 +13,8 @@ import numpy as np
 from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.discovery import instances
-from servery.errors import UnknownNameError
+from servery.errors import DataError, UnknownNameError
+from servery.tasks.operating_point import Goal, OperatingPoint
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Calibration:
         margins: How far from an answer the truth lies, one for each of `metrics.intervals.COVERAGES`; in the task's
             own measure of distance.
         usual_spread: Of a model that says how unsure it is of each row: the median of that; 0 when not fitted.
+        operating_point: From which score the positive label is said; None where the best score decides.
     """
 
     temperature: float = 1.0
@@ -38,6 +40,18 @@ class Calibration:
     outside: int = -1
     margins: tuple[float, ...] = ()
     usual_spread: float = 0.0
+    operating_point: OperatingPoint | None = None
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
+        """Rebuild a calibration from its fields as JSON has them.
+
+        Raises:
+            TypeError: It has a field that this is none of.
+        """
+        values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in value.items()}
+        point = values.pop("operating_point", None)
+        return cls(**values, operating_point=OperatingPoint(**point) if point else None)
 
 
 @dataclass(frozen=True)
@@ -226,6 +240,27 @@ class LearnableTask(Task):
     def calibrate(self, targets: np.ndarray, outputs: np.ndarray) -> Calibration:
         """Fit the calibration on a validation part; none where a task has nothing to fit."""
         return Calibration(fitted_on=len(targets))
+
+    def deciding(
+        self,
+        calibration: Calibration,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        labels: Sequence[str],
+        goal: Goal,
+    ) -> Calibration:
+        """Return the calibration with the score from which the positive label is said, fitted on a validation part.
+
+        Raises:
+            DataError: A goal is stated, but this task says no label by its score alone.
+        """
+        if goal.stated:
+            raise DataError(
+                f"The task {self.name} has no operating point: {', '.join(goal.stated)} cannot be its goal.",
+                hint="leave the goal out",
+                param="goal",
+            )
+        return calibration
 
     def abstaining(
         self,

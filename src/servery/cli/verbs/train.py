@@ -27,6 +27,22 @@ def verb(
         float | None, typer.Option(help="Cost of not answering against a wrong answer's 1; 1: always answer.")
     ] = None,
     outside: Annotated[str, typer.Option(help="The label which says that none of the others fits.")] = "",
+    positive: Annotated[
+        str, typer.Option(help="The label to be found; the rarer of two when left out.")
+    ] = "",
+    goal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What its threshold is chosen for: sensitivity=0.9 | specificity=0.9 | missed_cost=5 and "
+            "false_alarm_cost=1 | acceptance_gain=1 and acceptance_loss=8; repeatable."
+        ),
+    ] = None,
+    subgroup: Annotated[
+        list[str] | None, typer.Option(help="A column by whose values the report judges too; repeatable.")
+    ] = None,
+    protected: Annotated[
+        list[str] | None, typer.Option(help="The same, and the model may not learn from it; repeatable.")
+    ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A hyperparameter, e.g. --set epochs=5; repeatable.")
     ] = None,
@@ -52,8 +68,11 @@ def verb(
         "threads": threads,
         "abstention_cost": abstention_cost,
         "outside": outside,
+        "positive": positive,
+        "goal": {name: typed(text) for name, text in pairs(goal, "--goal").items()},
+        "subgroups": subgroup,
         "kinds": pairs(kind, "--kind"),
-        "roles": pairs(role, "--role"),
+        "roles": dict.fromkeys(protected or [], "protected") | pairs(role, "--role"),
         "hyperparameters": {name: typed(text) for name, text in pairs(setting, "--set").items()},
     }
     chosen = {key: value for key, value in changes.items() if value not in (None, "", {})}

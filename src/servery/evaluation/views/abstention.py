@@ -10,7 +10,8 @@ import numpy as np
 from servery.evaluation import figures
 from servery.evaluation.figure import Figure, Key
 from servery.evaluation.view import Case, View
-from servery.tasks.label_task import LabelTask
+from servery.metrics.decisions import Counts
+from servery.tasks.label_task import LabelTask, decided
 from servery.tasks.task import Calibration, LearnableTask
 
 STEPS = 50
@@ -38,6 +39,7 @@ class AbstentionView(View):
             "least_confidence": calibration.least_confidence,
             "outside": labels[calibration.outside] if calibration.outside >= 0 else "",
             "quality": task.quality_title,
+            "label": labels[calibration.operating_point.positive] if calibration.operating_point else "",
             "curve": [_point(case, task, calibration, threshold) for threshold in sorted(set(thresholds))],
         }
 
@@ -46,6 +48,8 @@ class AbstentionView(View):
         shown = [_answered(found)]
         if found["outside"] and "out_of_scope_recall" in found["curve"][0]:
             shown.append(_scope(found))
+        if found.get("label") and "answered_sensitivity" in found["curve"][0]:
+            shown.append(_mistakes(found))
         return shown
 
 
@@ -53,7 +57,19 @@ def _point(case: Case, task: LabelTask, calibration: Calibration, threshold: flo
     # A threshold of 0 is no right to abstain at all, which the metrics leave out: the smallest one stands for it.
     asked = replace(calibration, least_confidence=max(threshold, 1e-9))
     metrics = task.abstention_metrics(case.targets, case.outputs, asked)
+    if calibration.operating_point is not None:
+        metrics |= _answered_shares(case, task, asked, calibration.operating_point.positive)
     return {"threshold": threshold, **{name: value for name, value in metrics.items() if np.isfinite(value)}}
+
+
+def _answered_shares(case: Case, task: LabelTask, asked: Calibration, positive: int) -> dict[str, float]:
+    scores = task.scores(case.outputs, asked)
+    answered = ~task.abstains(scores, asked)
+    if not answered.any():
+        return {}
+    counts = Counts.of(case.targets[answered] == positive, decided(scores[answered], asked) == positive)
+    shares = counts.shares()
+    return {f"answered_{name}": shares[name] for name in ("sensitivity", "specificity")}
 
 
 def _chosen(found: Any) -> dict[str, float]:
@@ -134,6 +150,35 @@ def _scope(found: Any) -> Figure:
             Key("outside, not answered", "ink", figures.DASHES[1]),
             Key("the chosen threshold", "soft", figures.CHANCE),
         ),
+    )
+
+
+def _mistakes(found: Any) -> Figure:
+    names = ("answered_sensitivity", "answered_specificity")
+    curve = [point for point in found["curve"] if all(name in point for name in names)]
+    whole, half = curve[0], min(curve, key=lambda point: abs(point["coverage"] - 0.8))
+    sentence = (
+        f"Answering every row, the sensitivity for {found['label']} is {whole[names[0]]:.3f} and the specificity "
+        f"{whole[names[1]]:.3f}; of the {half['coverage']:.0%} of the rows that it is surest of, "
+        f"{half[names[0]]:.3f} and {half[names[1]]:.3f}. Sure is where a mistake is expected to cost little."
+    )
+
+    def paint(axes: Any) -> None:
+        for place, name in enumerate(names):
+            colour = figures.INK if place else figures.ACCENT
+            x = [point["coverage"] for point in curve]
+            axes.plot(x, [point[name] for point in curve], color=colour, dashes=figures.DASHES[place])
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(-0.01, 1.03)
+        axes.set_xlabel("share of rows answered")
+
+    return Figure(
+        "Which mistakes abstaining avoids",
+        sentence,
+        figures.draw(paint, 3.9, 3.0, "abstention-mistakes"),
+        ("Confidence from", "Rows answered", "Sensitivity", "Specificity"),
+        _rows(curve, ("coverage", *names)),
+        (Key("sensitivity"), Key("specificity", "ink", figures.DASHES[1])),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from servery.data.pixels import grid_of, pixels_of, png_of
+from servery.data.pixels import pixels_of
 from servery.evaluation import figures
 from servery.evaluation.figure import Figure
+from servery.evaluation.picture_sheet import Sheet, drawn_sheet, sheet_of
 from servery.evaluation.referees.pictures import PictureJudge
 from servery.evaluation.view import Case, View
 from servery.metrics.pictures import COPY_DISTANCE, copies
@@ -28,20 +28,6 @@ SHOWN_STEPS = (1, 2, 4, 8, 16)
 STEPS_PICTURES = 8
 GUIDANCES = (1.0, 1.5, 2.0, 3.0, 5.0)
 GUIDED_ROWS = 48
-GAP = 2
-LEAST_WIDTH = 700
-"""CSS pixels that a row of pictures takes, about: each pixel of theirs is shown as several."""
-LEFT = 132
-"""CSS pixels for the names beside the rows."""
-
-
-class Sheet(msgspec.Struct, frozen=True):
-    """Rows of pictures as the base64 of one PNG, with a name for each row; sizes in its pixels."""
-
-    png: str
-    width: int
-    height: int
-    names: tuple[str, ...]
 
 
 class CategoryFigures(msgspec.Struct, frozen=True):
@@ -110,7 +96,7 @@ class DrawnPicturesView(View):
         return Drawn(
             samples=_samples(case, judge, asked),
             categories=_categories(judge, asked, judge.look(drawn)[1]),
-            nearest=_sheet([drawn[closest], judge.real[places[closest]]], ("drawn", "nearest real")),
+            nearest=sheet_of([drawn[closest], judge.real[places[closest]]], ("drawn", "nearest real")),
             nearest_distances=tuple(distances[closest].tolist()),
             copies=float(np.mean(distances <= COPY_DISTANCE)),
             real_copies=float(np.mean(copies(held / 255.0, judge.real / 255.0)[1] <= COPY_DISTANCE)),
@@ -143,7 +129,7 @@ def _samples(case: Case, judge: PictureJudge, asked: np.ndarray) -> Sheet:
         blank = np.zeros((ACROSS - len(real), *judge.shape), np.uint8)
         rows.append(np.concatenate([_drawn(case, judge, [thing] * ACROSS), real, blank]))
         names.append(judge.things[thing])
-    return _sheet(rows, names)
+    return sheet_of(rows, names)
 
 
 def _drawn(
@@ -173,7 +159,7 @@ def _step_by_step(case: Case, judge: PictureJudge, asked: np.ndarray) -> Sheet:
     frequent = _frequent(judge, asked)
     things = [frequent[place % len(frequent)] for place in range(STEPS_PICTURES)]
     rows = [_drawn(case, judge, things, ImageParameters(steps=steps)) for steps in SHOWN_STEPS]
-    return _sheet(rows, [f"{steps} step{'s' * (steps > 1)}" for steps in SHOWN_STEPS])
+    return sheet_of(rows, [f"{steps} step{'s' * (steps > 1)}" for steps in SHOWN_STEPS])
 
 
 def _guided(case: Case, judge: PictureJudge) -> tuple[GuidanceFigures, ...]:
@@ -193,39 +179,6 @@ def _guided(case: Case, judge: PictureJudge) -> tuple[GuidanceFigures, ...]:
     return tuple(found)
 
 
-def _sheet(rows: Sequence[np.ndarray], names: Sequence[str]) -> Sheet:
-    grid = grid_of([picture for row in rows for picture in row], len(rows[0]), GAP)
-    png = base64.b64encode(png_of(grid)).decode("ascii")
-    return Sheet(png, grid.shape[2], grid.shape[1], tuple(names))
-
-
-def _svg(sheet: Sheet, gaps_after: Sequence[float] = ()) -> str:
-    """Return a sheet with the names of its rows, its pixels enlarged and sharp."""
-    scale = max(1, round(LEAST_WIDTH / sheet.width))
-    width, height = sheet.width * scale, sheet.height * scale
-    names = "".join(
-        f'<text x="{LEFT - 10}" y="{(place + 0.5) * height / len(sheet.names):.1f}" text-anchor="end" '
-        f'dominant-baseline="middle" font-size="12" fill="var(--soft)">{_escaped(name)}</text>'
-        for place, name in enumerate(sheet.names)
-    )
-    lines = "".join(
-        f'<line x1="{LEFT + at * scale:.1f}" x2="{LEFT + at * scale:.1f}" y1="0" y2="{height}" '
-        'style="stroke: var(--line)"/>'
-        for at in gaps_after
-    )
-    return (
-        f'<svg viewBox="0 0 {LEFT + width} {height}" aria-hidden="true" focusable="false" '
-        f'style="max-width: {LEFT + width}px">{names}'
-        f'<image x="{LEFT}" width="{width}" height="{height}" style="image-rendering: pixelated" '
-        f'href="data:image/png;base64,{sheet.png}"/>{lines}</svg>'
-    )
-
-
-def _escaped(text: str) -> str:
-    short = text if len(text) <= 18 else f"{text[:17]}…"
-    return short.replace("&", "&amp;").replace("<", "&lt;")
-
-
 def _samples_figure(drawn: Drawn) -> Figure:
     middle = drawn.samples.width / 2
     worst = min(drawn.categories, key=lambda c: (c.recognised, -c.rows))
@@ -234,7 +187,7 @@ def _samples_figure(drawn: Drawn) -> Figure:
         f"Left of the line drawn ones, right of it real training pictures of the same category. The classifier that "
         f"judges takes {drawn.real_recognised:.0%} of the real test pictures for what they are, so no drawing can be "
         f"expected to do much better; it recognises {worst.category} least, {worst.recognised:.0%} of {worst.rows}.",
-        _svg(drawn.samples, [middle]),
+        drawn_sheet(drawn.samples, [middle]),
         ("Category", "Test rows", "Training rows", "Recognised"),
         tuple(
             (c.category, f"{c.rows:,}", f"{c.train_rows:,}", f"{c.recognised:.0%}") for c in drawn.categories
@@ -248,7 +201,7 @@ def _copies_figure(drawn: Drawn) -> Figure:
         f"{drawn.copies:.1%} of the drawn pictures differ from a training picture by less than {COPY_DISTANCE:.0%} of "
         f"its contrast and count as copies; of the real test pictures {drawn.real_copies:.1%} do. Shown are the "
         f"{len(drawn.nearest_distances)} nearest.",
-        _svg(drawn.nearest),
+        drawn_sheet(drawn.nearest),
         ("", "Difference, of the real one's contrast", "Counts as a copy"),
         tuple(
             (str(place), f"{distance:.0%}", "yes" if distance <= COPY_DISTANCE else "no")
@@ -261,7 +214,7 @@ def _steps_figure(steps: Sheet) -> Figure:
     return Figure(
         "From noise to picture",
         f"The same noise and categories, drawn in {steps.names[0]} to {steps.names[-1]}.",
-        _svg(steps),
+        drawn_sheet(steps),
         ("Row", "Drawn in"),
         tuple((str(place), name) for place, name in enumerate(steps.names, 1)),
     )

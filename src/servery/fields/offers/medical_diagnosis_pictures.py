@@ -75,6 +75,7 @@ OFFER = Offer(
             citation="Yang et al. 2023, MedMNIST v2, Scientific Data; Kermany et al. 2018, Cell",
         ),
     ),
+    positives=("pneumonia", "opacity"),
     sample=sample,
     sample_name="pictures-sample",
     example=base64.b64encode(_chest(np.random.default_rng(4), True)).decode(),

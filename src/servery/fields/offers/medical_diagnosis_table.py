@@ -117,6 +117,8 @@ OFFER = Offer(
             citation="Detrano et al. 1989, American Journal of Cardiology; UCI Heart Disease",
         ),
     ),
+    positives=("present", "malignant"),
+    subgroups=("sex", "age"),
     carried=carried,
     sample=sample,
     example={
