@@ -85,6 +85,9 @@ FIELD = Field(
                 RecipeChoice(
                     "logistic", "seconds; one weight a column, so that every refusal can be explained"
                 ),
+                RecipeChoice(
+                    "scorecard", "seconds; points for each bin of each column, a card that can be printed"
+                ),
                 RecipeChoice("gradient-boosting", "under a minute; usually the best on tables"),
                 RecipeChoice("mlp", "minutes; embeddings for categories, wants many rows"),
             ),
