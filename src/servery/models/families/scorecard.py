@@ -36,7 +36,7 @@ class ScorecardRecipe(Recipe):
     form = "table"
     tasks = frozenset({"classification"})
     defaults = {
-        "most_bins": 8,
+        "most_bins": 5,
         "least_share": 0.05,
         "monotone": "",
         "inverse_penalty": 1.0,
@@ -48,7 +48,7 @@ class ScorecardRecipe(Recipe):
         "points_to_double_odds": 20.0,
     }
     search_space = {
-        "most_bins": (5, 8, 12),
+        "most_bins": (4, 5, 8, 12),
         "least_share": (0.01, 0.02, 0.05),
         "inverse_penalty": (0.1, 1.0, 10.0),
     }
