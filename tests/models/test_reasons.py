@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from servery.models.explanation import ExplainParameters, Inquiry, completed, is_exact
+from servery.models.predictor import Predictor
 from servery.models.recipe import find_recipe
+from servery.tasks.classification import CLASSIFICATION
 from servery.tasks.form import form_for
 from servery.tasks.task import Calibration
 
@@ -63,6 +65,12 @@ def test_reasons_are_the_columns_that_speak_most_against_the_label_the_strongest
     assert "late_payments is 4 (usual: 0)" in " ".join(reason.words for reason in found.reasons)
 
 
+def test_the_same_reasons_are_given_after_saving_and_loading(predictor, tmp_path):
+    predictor.save(tmp_path)
+    again = explained(Predictor.load(tmp_path), RISKY, label="no", reasons=3)
+    assert again == explained(predictor, RISKY, label="no", reasons=3)
+
+
 def test_a_row_that_nothing_speaks_against_gets_no_reason(predictor):
     best = {**RISKY, "debt_ratio": 0.05, "late_payments": 0.0, "employment": "employed", "income": 60000.0}
     wanted = explained(predictor, {**best, "loan_amount": 5000.0}, label="no", reasons=20)
@@ -90,13 +98,6 @@ def test_a_model_whose_score_is_no_sum_is_asked_without_each_column_and_says_so(
 
 
 def test_of_many_labels_the_parts_sum_to_the_logit_over_the_mean_of_the_others():
-    task = find_recipe_task()
     logits = np.array([2.0, -1.0, 0.5])
-    assert task.log_odds(logits, 0) == pytest.approx(2.25)
-    assert task.log_odds(logits[:2], 0) == pytest.approx(3.0)
-
-
-def find_recipe_task():
-    from servery.tasks.classification import CLASSIFICATION
-
-    return CLASSIFICATION
+    assert CLASSIFICATION.log_odds(logits, 0) == pytest.approx(2.25)
+    assert CLASSIFICATION.log_odds(logits[:2], 0) == pytest.approx(3.0)
