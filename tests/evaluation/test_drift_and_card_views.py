@@ -74,6 +74,16 @@ def test_the_report_shows_the_drift_and_the_card(predictor, train):
     assert DRIFT.figures(again)[0].rows[0][0] == "score"
 
 
+def test_the_report_counts_the_reasons_of_its_refusals(predictor, train):
+    evaluation = evaluate(predictor, sample(400, 7), train)
+    found = evaluation.views["reasons"]
+    refused = sum(row[1] for row in evaluation.confusion)
+    assert found["rows"] == refused > 0
+    assert sum(column["first"] for column in found["columns"]) == refused
+    assert found["columns"][0]["column"] == "late_payments"
+    assert f"Why not {found['label']}?" in render(evaluation, {"name": "loans"})
+
+
 def test_a_model_without_a_profile_shows_no_drift(predictor, train):
     bare = replace(predictor, signature=replace(predictor.signature, profile=None))
     assert evaluate(bare, sample(200, 7), train).views["drift"] == {}
