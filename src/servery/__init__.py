@@ -33,6 +33,7 @@ _FACE = {
     "cross_validate": "servery.pipeline.reevaluate",
     "deploy": "servery.pipeline.deploy",
     "diagnose": "servery.pipeline.diagnosis",
+    "drift": "servery.pipeline.drift",
     "draw_designs": "servery.evaluation.designs",
     "evaluate": "servery.pipeline.reevaluate",
     "explain": "servery.pipeline.ask",
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from servery.pipeline.deploy import deploy as deploy
     from servery.pipeline.design import make_designer as make_designer
     from servery.pipeline.diagnosis import diagnose as diagnose
+    from servery.pipeline.drift import drift as drift
     from servery.pipeline.graph.face import build_graph as build_graph
     from servery.pipeline.graph.face import export_graph as export_graph
     from servery.pipeline.graph.face import query_graph as query_graph

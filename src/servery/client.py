@@ -203,13 +203,24 @@ class Client:
         """
         return self._core.prediction(self._send(self._core.asked("predict", model, inputs, parameters)))
 
-    def explain(self, model: str, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+    def explain(
+        self,
+        model: str,
+        inputs: Any,
+        *,
+        label: str | None = None,
+        reasons: int = 0,
+        counterfactual: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """Return why one input or each of a list got its answer.
 
         Args:
             model: "name", "name@3" or "name@alias".
             inputs: As for `predict`.
             label: What to explain; None explains the best label of each input.
+            reasons: How many columns that speak against the label are said in words.
+            counterfactual: What may change in the smallest change that turns the answer: `{"fixed": [columns],
+                "limits": {column: {"min": ..., "max": ...}}, "label": wanted}`, each optional; None looks for none.
 
         Returns:
             One dict an input: `label`, its `score`, and `effects`, one a part of the input: by how much the score
@@ -218,7 +229,8 @@ class Client:
         Raises:
             InputError: The model's answers cannot be explained, or it has no such label.
         """
-        return _explanations(self._send(self._core.asked("explain", model, inputs, {"label": label})))
+        asked = _explain_parameters(label, reasons, counterfactual)
+        return _explanations(self._send(self._core.asked("explain", model, inputs, asked)))
 
     def text_classification(self, model: str, text: str, *, top_k: int | None = None) -> list[dict[str, Any]]:
         """Return the labels of a text with their scores, the best first."""
@@ -303,9 +315,18 @@ class AsyncClient:
         call = self._core.asked("predict", model, inputs, parameters)
         return self._core.prediction(await self._send(call))
 
-    async def explain(self, model: str, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+    async def explain(
+        self,
+        model: str,
+        inputs: Any,
+        *,
+        label: str | None = None,
+        reasons: int = 0,
+        counterfactual: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """Return why one input or each of a list got its answer; see `Client.explain`."""
-        return _explanations(await self._send(self._core.asked("explain", model, inputs, {"label": label})))
+        asked = _explain_parameters(label, reasons, counterfactual)
+        return _explanations(await self._send(self._core.asked("explain", model, inputs, asked)))
 
     async def text_classification(
         self, model: str, text: str, *, top_k: int | None = None
@@ -355,6 +376,12 @@ def error_of(response: httpx.Response) -> ServeryError:
     retry_after = response.headers.get("retry-after", "")
     error.retry_after_seconds = int(retry_after) if retry_after.isdigit() else None
     return error
+
+
+def _explain_parameters(
+    label: str | None, reasons: int, counterfactual: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {"label": label, "reasons": reasons or None, "counterfactual": counterfactual}
 
 
 def _explanations(response: httpx.Response) -> list[dict[str, Any]]:

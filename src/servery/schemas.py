@@ -64,8 +64,9 @@ class ExplainResponse(msgspec.Struct):
         id: Id of the request.
         model: The version that answered, "name@3".
         task: The Hub's name of the task.
-        explanations: `label`, its `score`, and for every part of the input the `effect` it had on that score.
-        usage: The model's own unit to how many: one for every look at an input, whole or without a part.
+        explanations: `label`, its `score`, and for every part of the input the `effect` it had on that score; where
+            asked for, `reasons` against the label and the `counterfactual` that turns the answer.
+        usage: The model's own unit to how many: one for every look at an input, whole, without a part or changed.
         warnings: What to know about these answers.
     """
 

@@ -56,3 +56,23 @@ def pairs(words: list[str] | None, option: str) -> dict[str, str]:
             )
         found[name.strip()] = value.strip()
     return found
+
+
+def limits_of(texts: list[str]) -> dict[str, dict[str, float]]:
+    """Read the limits of numbers.
+
+    >>> limits_of(["income<=60000", "income >= 20000"])
+    {'income': {'max': 60000.0, 'min': 20000.0}}
+    """
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        for sign, end in (("<=", "max"), (">=", "min")):
+            name, is_there, value = text.partition(sign)
+            if is_there:
+                number = typed(value.strip())
+                if isinstance(number, (int, float)) and not isinstance(number, bool):
+                    found.setdefault(name.strip(), {})[end] = float(number)
+                    break
+        else:
+            raise UsageError(f"{text!r} is no limit; write 'cooling<=20' or 'height_m>=3'.", param="--limit")
+    return found

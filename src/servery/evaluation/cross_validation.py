@@ -118,7 +118,7 @@ def cross_validate(
         learned_from, judged = dataset.take(fold_of != fold), dataset.take(fold_of == fold)
         inner, _ = assign_folds(learned_from, min(VALIDATION_FOLDS, len(learned_from)), seed)
         predictor = make(learned_from.take(inner != 0), learned_from.take(inner == 0))
-        # One judge for all folds: what it learned from decides how it judges.
+        # One judge for all folds: the share of a rare label, and the like, decide which metric does.
         referee = referee or judge_of(learnable(predictor.task), learned_from)
         metrics = _measured(predictor, judged, referee)
         measured.append(metrics)

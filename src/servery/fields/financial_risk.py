@@ -9,6 +9,7 @@ from servery.data.catalog import KnownDataset
 from servery.data.dataset import Dataset
 from servery.data.raw_table import RawTable, object_array
 from servery.fields._field import Field, Offer, RecipeChoice
+from servery.fields.offers.financial_risk_anomaly import OFFER as ANOMALY
 
 _EMPLOYMENT = {"employed": 0.0, "self-employed": 0.4, "retired": -0.2, "student": 0.5, "unemployed": 1.6}
 _PURPOSE = {"home": -0.5, "car": -0.1, "education": 0.1, "furniture": 0.2, "business": 0.9}
@@ -85,6 +86,9 @@ FIELD = Field(
                 RecipeChoice(
                     "logistic", "seconds; one weight a column, so that every refusal can be explained"
                 ),
+                RecipeChoice(
+                    "scorecard", "seconds; points for each bin of each column, a card that can be printed"
+                ),
                 RecipeChoice("gradient-boosting", "under a minute; usually the best on tables"),
                 RecipeChoice("mlp", "minutes; embeddings for categories, wants many rows"),
             ),
@@ -120,6 +124,7 @@ FIELD = Field(
                 "late_payments": 2.0,
             },
         ),
+        ANOMALY,
     ),
     limits_of_use=(
         "Supports a decision, does not take it: the law in many places asks for a person and a reason for every "

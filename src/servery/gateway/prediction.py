@@ -41,13 +41,16 @@ class Predicted:
     asked: Asked
     answered: Answered
     replica: Replica
+    more_units: int = 0
+    """Of work that came after the answers."""
+    more_seconds: float = 0.0
 
     @property
     def usage(self) -> dict[str, float]:
         """The model's own unit to how many, and the seconds of computing."""
         return {
-            self.replica.task.unit: self.replica.task.units_of(self.answered.answers),
-            "compute_seconds": round(self.answered.compute_seconds, 6),
+            self.replica.task.unit: self.replica.task.units_of(self.answered.answers) + self.more_units,
+            "compute_seconds": round(self.answered.compute_seconds + self.more_seconds, 6),
         }
 
     @property

@@ -49,6 +49,10 @@ class Encoder(ABC):
         """Return how much work each example is (tokens, pixels); batches are made of like sizes."""
         return [1] * len(examples)
 
+    def feature_columns(self) -> list[str]:
+        """Return for each feature of `x` the column it comes from; empty where features are of no single column."""
+        return []
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return what was learned, as plain JSON types."""

@@ -48,6 +48,20 @@ class Runtime(ABC):
             ArtifactError: The weights are torn or not of this runtime.
         """
 
+    @property
+    def has_contributions(self) -> bool:
+        """Whether `contributions` can be asked for: whether its outputs are sums of what each feature gives."""
+        return False
+
+    def contributions(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the outputs are the sum of; only where `has_contributions`.
+
+        Returns:
+            The output of an average training row, float64, (labels,), and what each feature adds to it, float64,
+            (rows, features, labels).
+        """
+        raise NotImplementedError(self.name)
+
     def options(self) -> dict[str, Any]:
         """Return what `load` needs besides the files, as plain JSON types."""
         return {}

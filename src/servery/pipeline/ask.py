@@ -54,7 +54,13 @@ def ask(
 
 
 def explain(
-    reference: str, inputs: Any, label: str | None = None, workspace: Workspace | None = None
+    reference: str,
+    inputs: Any,
+    label: str | None = None,
+    workspace: Workspace | None = None,
+    *,
+    reasons: int = 0,
+    counterfactual: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Say why one input or each of a list gets its answer.
 
@@ -63,6 +69,9 @@ def explain(
         inputs: As for `ask`.
         label: What to explain; None explains the best label of each input.
         workspace: Where the model is registered; None opens the default data home.
+        reasons: How many columns that speak against the label are said in words.
+        counterfactual: What may change in the smallest change that turns the answer, e.g. `{"fixed": ["age"]}`; None
+            looks for none.
 
     Raises:
         ModelNotFoundError: There is none of that name.
@@ -72,8 +81,12 @@ def explain(
         reference,
         inputs,
         workspace or Workspace.open(),
-        lambda client, readable: client.explain(reference, readable, label=label),
-        lambda model, readable: model.explain(readable, label=label),
+        lambda client, readable: client.explain(
+            reference, readable, label=label, reasons=reasons, counterfactual=counterfactual
+        ),
+        lambda model, readable: model.explain(
+            readable, label=label, reasons=reasons, counterfactual=counterfactual
+        ),
     )
 
 
@@ -176,9 +189,13 @@ def explanation_lines(explanation: Mapping[str, Any]) -> list[str]:
     ['negative 0.97', '+0.400  rude']
     """
     effects = sorted(explanation["effects"], key=lambda effect: -abs(effect["effect"]))[:MOST_LINES]
+    points = explanation.get("points")
+    counterfactual = explanation.get("counterfactual")
     return [
-        f"{explanation['label']} {explanation['score']:.2f}",
+        f"{explanation['label']} {explanation['score']:.2f}" + (f", {points:.0f} points" if points else ""),
         *(f"{effect['effect']:+.3f}  {_part_text(effect['part'])}" for effect in effects),
+        *(f"{place}. {why['words']}" for place, why in enumerate(explanation.get("reasons", ()), start=1)),
+        *([counterfactual["words"]] if counterfactual else []),
     ]
 
 

@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from servery.errors import InputError
-from servery.models.explanation import Inquiry, checked_label, explainable
+from servery.models.explanation import (
+    ExplainParameters,
+    Inquiry,
+    checked_label,
+    completed,
+    explainable,
+    is_exact,
+)
 from servery.models.notices import notices_of
 from servery.models.predictor import Predictor
 from servery.pipeline.workspace import Workspace
@@ -60,18 +67,34 @@ class Model:
             warnings=[Notice(code, message) for code, message in told.items()],
         )
 
-    def explain(self, inputs: Any, *, label: str | None = None) -> list[dict[str, Any]]:
+    def explain(
+        self,
+        inputs: Any,
+        *,
+        label: str | None = None,
+        reasons: int = 0,
+        counterfactual: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
         """Return why one input or each of a list got its answer; see `Client.explain`.
 
         Raises:
             InputError: The model's answers cannot be explained, or it has no such label.
         """
-        signature, task = self.predictor.signature, self.predictor.task
+        signature, task, predictor = self.predictor.signature, self.predictor.task, self.predictor
         explainable(task)
-        inquiry = Inquiry.into(self._examples(inputs), self._form, signature)
+        asked = {"label": label, "reasons": reasons, "counterfactual": counterfactual}
+        try:
+            parameters = msgspec.convert(asked, ExplainParameters)
+        except msgspec.ValidationError as error:
+            raise InputError(f"The parameters do not fit: {error}.", param="parameters") from error
+        examples, exact = self._examples(inputs), is_exact(predictor, parameters)
+        inquiry = Inquiry.into(examples, self._form, signature, is_exact=exact)
         chosen = checked_label(label, signature.labels)
-        answers = self.predictor.decode(self.predictor.outputs(inquiry.examples))
-        found: list[dict[str, Any]] = msgspec.to_builtins(inquiry.explanations(task, answers, chosen))
+        answers = predictor.decode(predictor.outputs(inquiry.examples))
+        explanations = inquiry.explanations(task, answers, chosen)
+        found: list[dict[str, Any]] = msgspec.to_builtins(
+            completed(predictor, examples, explanations, parameters)
+        )
         return found
 
     def _examples(self, inputs: Any) -> list[Example]:

@@ -140,6 +140,10 @@ class Classification(LabelTask):
         """Return the logarithms of the scores."""
         return np.asarray(np.log(scores))
 
+    def log_odds(self, logits: np.ndarray, place: int) -> np.ndarray:
+        """Return a label's logit less the mean of the others': of two labels, the log-odds of the softmax."""
+        return np.asarray(logits[..., place] - np.delete(logits, place, axis=-1).mean(axis=-1))
+
     def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return one minus what the answer is expected to cost; "none fits" is no answer and does not count.
 

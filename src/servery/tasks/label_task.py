@@ -36,6 +36,10 @@ class LabelTask(LearnableTask):
     def logits(self, scores: np.ndarray) -> np.ndarray:
         """Return outputs that give these scores without any calibration, (rows, labels)."""
 
+    def log_odds(self, logits: np.ndarray, place: int) -> np.ndarray:
+        """Return the log-odds of one label from logits, (..., labels); each label has odds of its own."""
+        return np.asarray(logits[..., place])
+
     @abstractmethod
     def confidence(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Return how right the model expects each row's answer to be, from 0 to 1, float64, (rows,)."""

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import servery
-from servery.cli.options import AsJson, Reference, typed
+from servery.cli.options import AsJson, Reference, limits_of, typed
 from servery.cli.options import pairs as named
 from servery.cli.output import print_facts, print_json, print_table
-from servery.errors import UsageError
 
 group = typer.Typer(
     help="Make a designer of regression models, and ask it for designs.", no_args_is_help=True
@@ -56,7 +55,7 @@ def ask(
     """Ask for designs that do best within limits, each quantity with its interval."""
     objectives = dict.fromkeys(min or [], "min") | dict.fromkeys(max or [], "max")
     fixed = {name: typed(value) for name, value in named(fix, "--fix").items()}
-    brief = {"objectives": objectives, "limits": _limits(limit or []), "fixed": fixed}
+    brief = {"objectives": objectives, "limits": limits_of(limit or []), "fixed": fixed}
     found = servery.load(reference)(brief, count=count, evaluations=evaluations, seed=seed)
     [answer] = found.outputs
     if output:
@@ -73,21 +72,6 @@ def ask(
         [_row(candidate, names, quantities) for candidate in answer["candidates"]],
     )
     print_facts([*_facts(answer), *(("Note", notice.message) for notice in found.warnings)])
-
-
-def _limits(texts: list[str]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for text in texts:
-        for sign, end in (("<=", "max"), (">=", "min")):
-            name, is_there, value = text.partition(sign)
-            if is_there:
-                number = typed(value.strip())
-                if isinstance(number, (int, float)) and not isinstance(number, bool):
-                    found.setdefault(name.strip(), {})[end] = float(number)
-                    break
-        else:
-            raise UsageError(f"{text!r} is no limit; write 'cooling<=20' or 'height_m>=3'.", param="--limit")
-    return found
 
 
 def _row(candidate: dict[str, Any], names: list[str], quantities: list[str]) -> list[str]:

@@ -162,6 +162,34 @@ def _object(reference: str, version: Version, engine: Engine, group: list[Versio
     )
 
 
+_NUMBER_OR_NULL = {"type": ["number", "null"]}
+_NAME = {"type": "string", "maxLength": 1024}
+EXPLAIN_PARAMETERS = {
+    "type": "object",
+    "properties": {
+        "label": {"type": ["string", "null"], "maxLength": 1024},
+        "reasons": {"type": "integer", "minimum": 0, "maximum": 20},
+        "counterfactual": {
+            "type": ["object", "null"],
+            "properties": {
+                "fixed": {"type": "array", "items": _NAME, "maxItems": 1000},
+                "limits": {
+                    "type": "object",
+                    "maxProperties": 1000,
+                    "additionalProperties": {
+                        "type": "object",
+                        "properties": {"min": _NUMBER_OR_NULL, "max": _NUMBER_OR_NULL},
+                        "additionalProperties": False,
+                    },
+                },
+                "label": {"type": ["string", "null"], "maxLength": 1024},
+            },
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+
 ROUTES = (
     Route(
         "GET",
@@ -218,11 +246,7 @@ ROUTES = (
             "type": "object",
             "properties": {
                 "inputs": INPUTS_SCHEMA,
-                "parameters": {
-                    "type": "object",
-                    "properties": {"label": {"type": ["string", "null"], "maxLength": 1024}},
-                    "additionalProperties": False,
-                },
+                "parameters": EXPLAIN_PARAMETERS,
             },
             "required": ["inputs"],
             "additionalProperties": False,

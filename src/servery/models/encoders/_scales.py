@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -104,6 +105,12 @@ class Scales:
         """Number of columns that `apply` returns."""
         columns = len(self.medians)
         return columns + int(self.has_gaps.sum()) + self.has_hinges * columns * len(HINGES)
+
+    def named(self, columns: Sequence[str]) -> list[str]:
+        """Return for each column that `apply` returns the one of `columns` it was made of."""
+        gaps = [column for column, has_gap in zip(columns, self.has_gaps, strict=True) if has_gap]
+        hinges = [column for column in columns for _ in HINGES] if self.has_hinges else []
+        return [*columns, *gaps, *hinges]
 
     def state(self) -> dict[str, Any]:
         """Return the scales as plain JSON types."""

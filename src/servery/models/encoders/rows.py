@@ -128,6 +128,20 @@ class Rows(Encoder):
         marks[rows, starts[places] + codes[rows, places] - 1] = 1.0
         return marks
 
+    def feature_columns(self) -> list[str]:
+        """Return the column of each feature of `x`; empty for the layout "indices", which has none."""
+        coded = [*self.categories, *self.levels]
+        if self.layout == "indices":
+            return []
+        if self.layout == "plain":
+            return [*self.numbers, *coded]
+        marks = [
+            column
+            for column, count in zip(coded, self.category_counts, strict=True)
+            for _ in range(count - 1)
+        ]
+        return [*self.scales.named(self.numbers), *marks]
+
     def state(self) -> dict[str, Any]:
         """Return columns, scales and categories, as plain JSON types."""
         return {

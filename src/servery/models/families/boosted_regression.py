@@ -15,6 +15,7 @@ from servery.models.families.gradient_boosting import (
     SECONDS_PER_CELL_AND_ROUND,
     Boosting,
     GradientBoosting,
+    directions_of,
     stratified_folds,
 )
 from servery.models.recipe import Cost, Made, Work
@@ -47,6 +48,7 @@ class BoostedRegression(GradientBoosting):
         "rounds": 3000,
         "patience": 100,
         "bags": 5,
+        "monotone": "",
     }
 
     def cost(self, dataset: Dataset, hyperparameters: Mapping[str, Any], threads: int) -> Cost:
@@ -67,12 +69,13 @@ class BoostedRegression(GradientBoosting):
         held_out = (held_out_x, work.task.encode_targets(work.validation, ()))
         layout, objective = ("counts", "poisson") if _are_counts(targets) else ("numbers", "regression")
         boosting = Boosting(work, 0, list(range(len(encoder.numbers), x.shape[1])), objective)
+        boosting.directions = directions_of(work, columns, ())
         values = boosting.bags(x, targets, held_out, 0, 2)
         groups = [values]
         if len(values) > 1:
             errors = _log_errors(values, x, targets, work.seed)
             held_out_errors = _logarithms(np.abs(_mean(values, held_out_x) - held_out[1]))
-            boosting.objective = "regression"
+            boosting.objective, boosting.directions = "regression", []
             groups.append(boosting.bags(x, errors, (held_out_x, held_out_errors), 1, 2))
         runtime = LightGbm(groups, layout, work.budget.threads)
         predictor = assemble(work, self.name, columns, (), encoder, runtime, "LightGBM needs no torch")

@@ -10,8 +10,9 @@ import lightgbm
 import numpy as np
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
+from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
-from servery.errors import TrainingError
+from servery.errors import DataError, TrainingError
 from servery.models.encoders.rows import Rows
 from servery.models.families._assembly import (
     LABEL_TASKS,
@@ -21,6 +22,7 @@ from servery.models.families._assembly import (
     say_left_out,
 )
 from servery.models.families._measures import label_count_of
+from servery.models.families._monotone import read_monotone
 from servery.models.recipe import Cost, Made, Recipe, Work
 from servery.models.runtimes.lightgbm import LightGbm
 
@@ -51,6 +53,7 @@ class GradientBoosting(Recipe):
         "patience": 50,
         "bags": 5,
         "class_weights": "none",
+        "monotone": "",
     }
     search_space = {
         "num_leaves": (7, 15, 31, 63),
@@ -81,7 +84,7 @@ class GradientBoosting(Recipe):
             work.task.encode_targets(work.validation, labels),
         )
         places = range(len(encoder.numbers), x.shape[1])
-        boosting = Boosting(work, len(labels), list(places))
+        boosting = Boosting(work, len(labels), list(places), directions=directions_of(work, columns, labels))
         groups = boosting.grow(x, targets, held_out)
         runtime = LightGbm(groups, boosting.layout(targets), work.budget.threads)
         predictor = assemble(work, self.name, columns, labels, encoder, runtime, "LightGBM needs no torch")
@@ -92,12 +95,19 @@ class Boosting:
     """The runs of one training: a bag each, and for several labels a row a run each."""
 
     def __init__(
-        self, work: Work, label_count: int, category_places: Sequence[int], objective: str = "regression"
+        self,
+        work: Work,
+        label_count: int,
+        category_places: Sequence[int],
+        objective: str = "regression",
+        directions: Sequence[int] = (),
     ) -> None:
         self.work = work
         self.label_count = label_count
         self.objective = objective
         self.category_places = list(category_places)
+        self.directions = list(directions)
+        """+1, -1 or 0 for each feature; empty for none."""
         self.history: list[Mapping[str, float]] = []
         self.is_late = False
         self._started = time.monotonic()
@@ -192,6 +202,7 @@ class Boosting:
             "force_row_wise": True,
             "feature_pre_filter": False,
             "verbosity": -1,
+            **({"monotone_constraints": self.directions} if self.directions else {}),
         }
 
     def _objective(self, targets: np.ndarray) -> dict[str, Any]:
@@ -221,6 +232,25 @@ class Boosting:
         self.is_late = self.is_late or is_over
         if is_over or environment.iteration - best.iteration >= int(self.work.hyperparameters["patience"]):
             raise EarlyStopException(best.iteration, environment.evaluation_result_list)
+
+
+def directions_of(work: Work, columns: Sequence[Column], labels: Sequence[str]) -> list[int]:
+    """Return which way the score of the last label may go with each feature of `Rows`; empty where it may go any.
+
+    Raises:
+        DataError: A direction is asked for more than two labels: the scores of the others would turn it around.
+    """
+    asked = read_monotone(work.hyperparameters["monotone"], columns)
+    if not asked:
+        return []
+    if len(labels) > 2:
+        raise DataError(
+            f"monotone needs a question of two labels or a number; there are {len(labels)} labels.",
+            param="monotone",
+        )
+    numbers = [column.name for column in columns if column.kind is not Kind.CATEGORY]
+    categories = [0] * (len(columns) - len(numbers))
+    return [asked.get(name, 0) for name in numbers] + categories
 
 
 class _Best:

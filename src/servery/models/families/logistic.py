@@ -66,7 +66,7 @@ class Logistic(Recipe):
         x = encoder.encode(examples)["x"].astype(np.float64)
         labels = work.task.labels_of(work.train)
         learned = fit_logistic(x, work.task.encode_targets(work.train, labels), len(labels), work)
-        runtime = Linear(learned.weight, learned.bias)
+        runtime = Linear(learned.weight, learned.bias, x.mean(axis=0).astype(np.float32))
         predictor = assemble(work, self.name, columns, labels, encoder, runtime, "one product in numpy")
         return Made(predictor, learned.history, learned.stopped)
 

@@ -59,6 +59,28 @@ class LightGbm(Runtime):
             return np.stack([value, *map(np.exp, scores[1:])], axis=1).astype(np.float32)
         return np.asarray(scores[0], np.float32)
 
+    @property
+    def has_contributions(self) -> bool:
+        """Whether the outputs are logits."""
+        return self.layout in ("binary", "multiclass", "labels")
+
+    def contributions(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Return the SHAP values of the trees, as LightGBM computes them, averaged over the boosters.
+
+        Source: Lundberg et al. (2020), From local explanations to global understanding with explainable AI for trees,
+        algorithm 2 (path-dependent Tree SHAP).
+        """
+        x = batch["x"]
+        found = []
+        for group in self.groups:
+            parts = [booster.predict(x, pred_contrib=True, num_threads=self.threads) for booster in group]
+            # One label after the other, each with its features and then its average.
+            found.append(np.mean(parts, axis=0).reshape(len(x), -1, x.shape[1] + 1).transpose(0, 2, 1))
+        if self.layout == "binary":
+            found = [-found[0] / 2, found[0] / 2]
+        values = np.concatenate(found, axis=2)  # (rows, features + 1, labels)
+        return values[0, -1], values[:, :-1]
+
     def save(self, folder: Path) -> None:
         """Write one text file a booster."""
         for name, booster in self._files():

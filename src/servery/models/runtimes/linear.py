@@ -22,13 +22,15 @@ class Linear(Runtime):
     Args:
         weight: float32, (features, labels).
         bias: float32, (labels,).
+        means: Of the features over the training rows, float32, (features,); None where nobody looked.
     """
 
     name = "linear"
 
-    def __init__(self, weight: np.ndarray, bias: np.ndarray) -> None:
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, means: np.ndarray | None = None) -> None:
         self.weight = weight
         self.bias = bias
+        self.means = means
 
     def run(self, batch: Batch) -> np.ndarray:
         """Return the logits, float32, (rows, labels)."""
@@ -44,9 +46,25 @@ class Linear(Runtime):
             outputs[filled] += np.add.reduceat(products, starts[filled])
         return np.asarray(outputs, np.float32)
 
+    @property
+    def has_contributions(self) -> bool:
+        """Whether the means of the features are known."""
+        return self.means is not None
+
+    def contributions(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Return the weights times how far each feature of `x` is from its mean.
+
+        Source: Lundberg and Lee (2017), A unified approach to interpreting model predictions, corollary 1 (linear
+        SHAP of independent features).
+        """
+        assert self.means is not None
+        weight, means = self.weight.astype(np.float64), self.means.astype(np.float64)
+        return self.bias + means @ weight, (batch["x"] - means)[:, :, None] * weight
+
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors`."""
-        save_file({"weight": self.weight, "bias": self.bias}, folder / FILE)
+        means = {} if self.means is None else {"means": self.means}
+        save_file({"weight": self.weight, "bias": self.bias, **means}, folder / FILE)
 
     @classmethod
     def load(cls, folder: Path, options: dict[str, Any], threads: int) -> Linear:
@@ -57,15 +75,16 @@ class Linear(Runtime):
         """
         try:
             tensors = load_file(folder / FILE)
-            weight, bias = tensors["weight"], tensors["bias"]
+            weight, bias, means = tensors["weight"], tensors["bias"], tensors.get("means")
         except (OSError, SafetensorError, KeyError) as error:
             raise ArtifactError(f"The weights in {folder.name} cannot be read: {error}.") from error
-        if weight.ndim != 2 or bias.shape != weight.shape[1:]:
+        fits_means = means is None or means.shape == weight.shape[:1]
+        if weight.ndim != 2 or bias.shape != weight.shape[1:] or not fits_means:
             raise ArtifactError(
                 f"The weights in {folder.name} are {weight.shape} and {bias.shape}; "
                 "expected (features, labels) and (labels,)."
             )
-        return cls(weight, bias)
+        return cls(weight, bias, means)
 
 
 RUNTIME = Linear
