@@ -133,7 +133,7 @@ class ForecastRecipe(NetworkRecipe):
 
     def fit_encoder(
         self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]
-    ) -> Windows:
+    ) -> Encoder:
         """Learn scales and categories."""
         return Windows.fit(examples, columns, "network", work.hyperparameters["past"])
 

@@ -157,15 +157,15 @@ class GraphForecaster(Network):
         graphs = self._graphs(stations)
         seen, told = self.first_around(stations.reshape(-1, past, 2).transpose(1, 2)), []
         for layer, mix, norm in zip(self.layers_around, self.mixes, self.norms, strict=True):
-            came = (
-                layer(seen).unflatten(0, (moments, count)).transpose(2, 3)
-            )  # (moments, stations, places, size)
+            came = layer(seen)
+            # (moments, stations, places, size)
+            came = came.reshape(moments, count, *came.shape[1:]).transpose(2, 3)
             taken = [came, *(torch.einsum("mij,mjps->mips", graph, came) for graph in graphs)]
             mixed = self.dropout(mix(torch.cat(taken, dim=3))).flatten(0, 1)
             seen = norm(_halved(seen).transpose(1, 2) + mixed).transpose(1, 2)
             told.append(seen[:, :, -1])
         state = functional.relu(self.told_around(self.dropout(torch.cat(told, dim=1))))
-        return state.unflatten(0, (moments, count))
+        return state.reshape(moments, count, STATE)
 
     def _graphs(self, stations: Tensor) -> list[Tensor]:
         """Return the graphs without what is silent, each (moments, stations, stations)."""
