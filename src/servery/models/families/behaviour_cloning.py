@@ -19,7 +19,7 @@ class BehaviourCloning(TableMlp):
         **TableMlp.defaults,
         "transform": "standard",
         "hidden_sizes": [256, 256],
-        "dropout": 0.05,
+        "dropout": 0.2,
     }
     search_space = {
         "learning_rate": (1e-3, 2e-3),
