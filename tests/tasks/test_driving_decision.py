@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from servery.data.building import build_dataset
+from servery.data.columns import Kind
 from servery.data.raw_table import RawTable, object_array
 from servery.data.traffic import ACTIONS, COLUMNS
 from servery.errors import DataError
@@ -35,6 +36,17 @@ def test_a_choice_that_ends_in_a_collision_is_refused_for_the_next_best() -> Non
     assert {"FASTER", "IDLE"} <= set(answer.refused)
     assert answer.action == "LANE_LEFT"
     assert "shielded" in DRIVING_DECISION.notices([answer])
+
+
+def test_no_protocol_passes_the_shield_by() -> None:
+    answer = answered([2.0, 1.0, 0.0, 3.0, 0.0], NEAR)
+    assert DRIVING_DECISION.hub_answers([answer], frozenset({Kind.NUMBER}), False) == ["LANE_LEFT"]
+    asked = DRIVING_DECISION.parameters()
+    assert DRIVING_DECISION.tensor_parameters(asked) is asked
+    names = [column.name for column in DRIVING_DECISION.output_tensors(ACTIONS)]
+    told = DRIVING_DECISION.to_tensors([answer], ACTIONS, names)
+    assert told["action"].tolist() == [b"LANE_LEFT"]
+    assert b'"refused":["IDLE","FASTER"' in told["answer"][0]
 
 
 def test_where_everything_ends_badly_it_is_said_so() -> None:

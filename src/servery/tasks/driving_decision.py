@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from servery.data.columns import Column, Kind
+from servery.data.columns import Column, Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.traffic import ACTIONS, COLUMNS, SLOWER, outlooks
 from servery.errors import DataError
+from servery.tasks._scores import texts
 from servery.tasks.classification import Classification, ClassificationAnswer
 from servery.tasks.task import Answer, Calibration, Parameters
 
@@ -103,6 +104,33 @@ class DrivingDecision(Classification):
                 f"{hopeless} moment(s) have no action without a collision ahead; `action` is the one that ends latest."
             )
         return told
+
+    def hub_name(self, kinds: frozenset[Kind]) -> str:
+        """Return "driving-decision"; the Hub has no such task, and its clients cannot ask for it."""
+        return self.name
+
+    def hub_answers(self, answers: Sequence[Answer], kinds: frozenset[Kind], is_batch: bool) -> Any:
+        """Return the actions that the shield lets through, one an input."""
+        return [answer.action for answer in answers if isinstance(answer, DrivingAnswer)]
+
+    def tensor_parameters(self, parameters: Parameters) -> Parameters:
+        """Return the parameters: scores alone would pass the shield by."""
+        return parameters
+
+    def output_tensors(self, labels: Sequence[str]) -> tuple[Column, ...]:
+        """Return "action", and "answer": all of it as JSON."""
+        return tuple(Column(name, Kind.TEXT, Role.TARGET) for name in ("action", "answer"))
+
+    def to_tensors(
+        self, answers: Sequence[Answer], labels: Sequence[str], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Return the actions that the shield lets through, and the answers, each as the bytes of texts."""
+        given = [answer for answer in answers if isinstance(answer, DrivingAnswer)]
+        told = {
+            "action": texts([answer.action for answer in given]),
+            "answer": texts([msgspec.json.encode(answer).decode() for answer in given]),
+        }
+        return {name: told[name] for name in names}
 
 
 def _shielded(answer: DrivingAnswer, example: Mapping[str, Any]) -> DrivingAnswer:
