@@ -206,6 +206,19 @@ ARGUMENTS |= {
         "mean": 1.0,
         "scale": 2.0,
     },
+    "graph_forecaster": {
+        "width": 3,
+        "past": 7,
+        "context": 2,
+        "steps": 4,
+        "given": [[0.5, 0.5], [0.1, 0.9]],
+        "learns_graph": True,
+        "count": 2,
+        "hidden_size": 8,
+        "graph_size": 4,
+        "dropout": 0.1,
+        "scale": 2.0,
+    },
     "track_forecaster": {
         "steps": 4,
         "horizon": 3,
@@ -238,6 +251,7 @@ WIDTHS = {
     "command_reader": 9,
     "history_recommender": 12,
     "series_forecaster": 2,
+    "graph_forecaster": 2,
     "track_forecaster": 7,
     "encoder_tagger": 9,
     "bert_encoder": 9,
@@ -256,10 +270,12 @@ def inputs_for(network: Network) -> dict[str, torch.Tensor]:
             items[row, : 10 - 2 * row] = -1
         return {"items": items}
     if "series" in network.axes:
+        around = {"stations": torch.randn(ROWS, 2, 7, 2), "own": torch.eye(2).repeat(3, 1)[:ROWS]}
         return {
             "series": torch.randn(ROWS, 7, 3),
             "context": torch.randn(ROWS, 2),
             "level": torch.randn(ROWS, 1),
+            **(around if "stations" in network.axes else {}),
         }
     if "positions" in network.axes:
         steps = torch.randn(ROWS, 3, 4, 2)

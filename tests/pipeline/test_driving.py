@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from servery.data.traffic import COLUMNS
+from servery.errors import MissingExtraError
+from servery.fields._field import find_field
 from servery.pipeline.local import load
 from servery.pipeline.plan import Plan
 from servery.pipeline.train import Trained, train
@@ -60,3 +65,37 @@ def test_a_log_of_a_drive_is_parted_by_time(tmp_path: Path) -> None:
     }
     [answer] = load("driver", workspace)(example).outputs
     assert answer["low"] < answer["value"] < answer["high"]
+
+
+def test_demonstrations_are_cloned_and_asked_where_no_road_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "highway_env", None)
+    workspace = Workspace.open(tmp_path / "home")
+    plan = Plan(
+        "driver",
+        "autonomous-driving",
+        "driving-sample",
+        task="driving-decision",
+        recipe="behaviour-cloning",
+        threads=1,
+        export=False,
+        hyperparameters={"epochs": 3, "hidden_sizes": [16]},
+    )
+    made = train(plan, workspace)
+    assert "pip install &#39;servery[driving]&#39;" in page_of(made)
+    example = {**dict.fromkeys(COLUMNS), "y_m": 4.0, "speed_ms": 25.0, "sideways_ms": 0.0}
+    near = {"ahead_m_1": 22.0, "beside_m_1": 0.0, "closing_ms_1": -6.0, "crossing_ms_1": 0.0}
+    said = load("driver", workspace)([example, {**example, **near}])
+    free, shut = said.outputs
+    assert not free["refused"]
+    assert free["action"] == free["label"]
+    assert tuple(shut["refused"]) == ("IDLE", "FASTER")
+    assert shut["action"] in {"LANE_LEFT", "LANE_RIGHT", "SLOWER"}
+    assert "Research use only" in str(said)
+    with pytest.raises(MissingExtraError, match="driving"):
+        train(plan.with_changes(recipe="dqn", hyperparameters={}), workspace)
+
+
+def test_the_offer_s_example_is_a_moment_that_the_shield_looks_at() -> None:
+    assert find_field("autonomous-driving").offer_for("driving-decision").example.keys() == set(COLUMNS)

@@ -15,6 +15,8 @@ CELLS = {
     Kind.CATEGORY: ["good", "bad", "bad", "fine"] * 10,
     Kind.LABELS: [("a", "b"), (), ("b",), ("c", "a")] * 10,
 }
+OWN_CELLS = {"driving-decision": ["FASTER", "IDLE", "IDLE", "LANE_LEFT"] * 10}
+"""Of tasks that know their labels beforehand."""
 KINDS = [frozenset({Kind.TEXT}), frozenset({Kind.IMAGE}), frozenset({Kind.NUMBER, Kind.CATEGORY})]
 
 
@@ -27,7 +29,7 @@ def task(request):
 def learned(task, make_dataset):
     """Labels, targets and outputs that are right three times out of four."""
     kind = next(k for k in Kind if task.accepts(Column("label", k, Role.TARGET)))
-    dataset = make_dataset(CELLS[kind], kind)
+    dataset = make_dataset(OWN_CELLS.get(task.name, CELLS[kind]), kind)
     labels = task.labels_of(dataset)
     targets = task.encode_targets(dataset, labels)
     carried = np.eye(len(labels))[targets] if targets.ndim == 1 else targets

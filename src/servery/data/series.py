@@ -9,6 +9,8 @@ import numpy as np
 import orjson
 
 MOST_READINGS = 100_000
+AT = "@"
+"""Between the name of a series and the station whose readings they are: "pm25@Harbour"."""
 
 
 class Readings(bytes):
@@ -41,6 +43,8 @@ def series_of(cell: Any) -> Readings | None:
     >>> series_of("[1, null]") == pack([1.0, None]), series_of("x"), series_of(["a"])
     (True, None, None)
     """
+    if isinstance(cell, Readings):
+        return cell  # rows of one moment share their cells
     if isinstance(cell, bytes):
         return Readings(cell) if len(cell) % 4 == 0 else None
     if isinstance(cell, str):
@@ -54,3 +58,13 @@ def series_of(cell: Any) -> Readings | None:
     if any(isinstance(value, bool) or not isinstance(value, int | float | np.number) for value in known):
         return None
     return pack(cell if isinstance(cell, np.ndarray) else list(cell))
+
+
+def stations_in(names: Sequence[str]) -> dict[str, str]:
+    """Return the columns that hold the first series as it was read at each station, to the name of the station.
+
+    >>> stations_in(["pm25", "wind", "pm25@Harbour", "pm25@Market"])
+    {'pm25@Harbour': 'Harbour', 'pm25@Market': 'Market'}
+    """
+    start = f"{names[0]}{AT}" if names else AT
+    return {name: name[len(start) :] for name in names if name.startswith(start)}

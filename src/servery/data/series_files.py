@@ -13,7 +13,7 @@ from servery.data.cells import numbers_of, times_of
 from servery.data.dataset import BadRow
 from servery.data.raw_table import RawTable, object_array
 from servery.data.readers import read_raw
-from servery.data.series import Readings
+from servery.data.series import AT, Readings
 from servery.errors import DataError, EmptyDataError
 
 FUTURE, NOW, ORIGIN, ELSEWHERE = "future", "now", "origin", "elsewhere"
@@ -21,6 +21,8 @@ _TIMES = ("time", "datetime", "timestamp", "date", "at", "时间", "日期")
 _GROUPS = ("series", "station", "sensor", "meter", "site", "id", "站点")
 _TARGETS = ("value", "target", "y", "数值")
 _POINTS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
+MOST_STATIONS = 50
+"""With more groups than these a row is told the mean of the others, and not each of them."""
 MOST_GAP = 100
 """Times as many empty steps as readings: more means that the times are not at equal distances."""
 
@@ -51,8 +53,9 @@ class SeriesLayout:
         """Read a file or folder as rows.
 
         The columns of a row are `origin` and `now`, the time of its last reading; the group; the past of the target
-        and of each other column of numbers; of several groups `elsewhere`, the mean of the target in the others; and
-        `future`, what is to be forecast. A file whose rows have these columns already is taken as it is.
+        and of each other column of numbers; of several groups `elsewhere`, the mean of the target in the others, and
+        the target in each of them, as `pm25@Harbour`; and `future`, what is to be forecast. A file whose rows have
+        these columns already is taken as it is.
 
         Raises:
             DataError: No column of times or numbers, or times that are at no equal distances.
@@ -94,6 +97,7 @@ class SeriesLayout:
     ) -> RawTable:
         cells: dict[str, list[Any]] = {}
         lines: list[int] = []
+        panel = _Panel.of(grids, target, self.past)
         for owner, grid in grids.items():
             ends = np.arange(self.past - 1, len(grid.times) - self.horizon, self.stride)
             packed = {name: grid.values[name].astype("<f4") for name in grid.values}
@@ -105,6 +109,7 @@ class SeriesLayout:
                 row = {ORIGIN: grid.times[end], NOW: grid.times[end]}
                 row |= {group: owner} if group else {}
                 row |= {n: Readings(v[end + 1 - self.past : end + 1].tobytes()) for n, v in packed.items()}
+                row |= panel.at(grid.times[end])
                 for name, value in {**row, FUTURE: Readings(future.tobytes())}.items():
                     cells.setdefault(name, []).append(value)
                 lines.append(int(grid.lines[end]))
@@ -114,8 +119,13 @@ class SeriesLayout:
                 f"asked for {self.horizon}."
             )
         values = {name: object_array(column) for name, column in cells.items()}
+        facts = {**raw.facts, "step_seconds": f"{panel.step / np.timedelta64(1, 's'):g}"}
         return replace(
-            raw, values=values, line_numbers=np.array(lines, np.int64), bad_rows=(*raw.bad_rows, *bad)
+            raw,
+            values=values,
+            line_numbers=np.array(lines, np.int64),
+            bad_rows=(*raw.bad_rows, *bad),
+            facts=facts,
         )
 
 
@@ -126,6 +136,52 @@ class _Grid:
     times: np.ndarray
     lines: np.ndarray
     values: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """The target of all groups on one grid of times.
+
+    Attributes:
+        start: The first time of all.
+        step: From one reading to the next.
+        past: Readings of a window.
+        readings: Column to its readings, float32; before the first time stand `past` that are missing.
+        seen: Windows that were cut: rows of one moment share them.
+    """
+
+    start: np.datetime64
+    step: np.timedelta64
+    past: int
+    readings: Mapping[str, np.ndarray]
+    seen: dict[int, dict[str, Readings]]
+
+    @classmethod
+    def of(cls, grids: Mapping[str, _Grid], target: str, past: int) -> _Panel:
+        """Lay the target of all groups side by side; one group, or very many, makes an empty panel."""
+        start = min(grid.times[0] for grid in grids.values())
+        step = next(
+            (g.times[1] - g.times[0] for g in grids.values() if len(g.times) > 1), np.timedelta64(1, "s")
+        )
+        readings: dict[str, np.ndarray] = {}
+        if 1 < len(grids) <= MOST_STATIONS:
+            length = max(int((grid.times[-1] - start) / step) for grid in grids.values()) + 1
+            for owner, grid in grids.items():
+                laid = np.full(past + length, np.nan, "<f4")
+                first = past + int((grid.times[0] - start) / step)
+                laid[first : first + len(grid.times)] = grid.values[target]
+                readings[f"{target}{AT}{owner}"] = laid
+        return cls(start, step, past, readings, {})
+
+    def at(self, time: np.datetime64) -> dict[str, Readings]:
+        """Return the window of each group that ends at a time."""
+        end = int((time - self.start) / self.step)
+        if end not in self.seen:
+            self.seen[end] = {
+                name: Readings(laid[end + 1 : end + 1 + self.past].tobytes())
+                for name, laid in self.readings.items()
+            }
+        return self.seen[end]
 
 
 def _named(raw: RawTable, names: Sequence[str], where: str, what: str) -> str:

@@ -139,6 +139,8 @@ def answer_line(answer: Mapping[str, Any]) -> str:
     ('cat 0.90 at 1, 2, 9, 8', 'no object')
     >>> answer_line({"items": [{"item_id": "mug", "score": 0.239}]})
     'mug 0.24'
+    >>> answer_line({"action": "SLOWER", "label": "FASTER", "score": 0.8, "refused": ["FASTER"]})
+    "SLOWER (the model's own choice: FASTER 0.80; refused: FASTER)"
     """
     if "image" in answer:
         return f"a picture of {answer['width']} x {answer['height']} pixels; --output FILE.png keeps it"
@@ -150,6 +152,11 @@ def answer_line(answer: Mapping[str, Any]) -> str:
         return ", ".join(f"{found['item_id']} {found['score']:.2f}" for found in answer["items"]) or "no item"
     if "fillings" in answer:
         return ", ".join(f"{found['token_str']} {found['score']:.2f}" for found in answer["fillings"])
+    if "action" in answer:
+        refused = f"; refused: {', '.join(answer['refused'])}" if answer["refused"] else ""
+        return (
+            f"{answer['action']} (the model's own choice: {answer['label']} {answer['score']:.2f}{refused})"
+        )
     if "labels" not in answer:
         text = answer.get("text")
         return text if isinstance(text, str) else json.dumps(answer, ensure_ascii=False)[:LONGEST_LINE]

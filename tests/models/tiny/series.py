@@ -16,6 +16,7 @@ TINY: dict[str, dict[str, Any]] = {
     "forecasting/gradient-boosting": TREES,
     "forecasting/lstm": NETWORK,
     "forecasting/tcn": {**NETWORK, "num_layers": 3},
+    "forecasting/graph-temporal": {**NETWORK, "graph_size": 8, "earlier_steps": 2},
 }
 ENOUGH: dict[str, dict[str, Any]] = {"forecasting/gradient-boosting": {"rounds": 80}}
 LONGER: dict[str, dict[str, Any]] = {
@@ -29,6 +30,7 @@ LONGER: dict[str, dict[str, Any]] = {
     },
     "forecasting/lstm": {"epochs": 70, "hidden_size": 32},
     "forecasting/tcn": {"epochs": 70, "hidden_size": 32},
+    "forecasting/graph-temporal": {"epochs": 60, "hidden_size": 32, "earlier_steps": 0},
 }
 SHORTER = {"forecasting/gradient-boosting": {"rounds": 3}}
 BY_HEART = {

@@ -89,6 +89,7 @@ OFFER = Offer(
         RecipeChoice("gradient-boosting", "minutes; trees on lags, for some steps ahead each its own"),
         RecipeChoice("lstm", "minutes; all steps at once from the state at the end of the past"),
         RecipeChoice("tcn", "minutes; filters that look back ever further"),
+        RecipeChoice("graph-temporal", "minutes; what all stations saw, along a graph given and one learned"),
     ),
     starter_recipe="gradient-boosting",
     columns={

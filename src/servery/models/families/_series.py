@@ -11,7 +11,7 @@ from torch import Tensor
 
 from servery.data.columns import Column, Kind
 from servery.data.dataset import Dataset
-from servery.data.series import unpack
+from servery.data.series import stations_in, unpack
 from servery.errors import DataError
 from servery.models.encoder import Encoder
 from servery.models.encoders.windows import Windows
@@ -40,7 +40,7 @@ SERIES_TRAINING: Mapping[str, Any] = {
 
 
 def series_columns(dataset: Dataset) -> tuple[Column, ...]:
-    """Return series, categories and times.
+    """Return series, categories and times; those of other stations one by one are left to graphs.
 
     Raises:
         DataError: There is no series to look back on.
@@ -50,14 +50,20 @@ def series_columns(dataset: Dataset) -> tuple[Column, ...]:
         raise DataError(
             "There is no series to look back on.", hint="give a column the kind series", param="data"
         )
-    return columns
+    stations = stations_in(series_names(columns))
+    return tuple(column for column in columns if column.name not in stations)
+
+
+def series_names(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the series; the first one is forecast."""
+    return [column.name for column in columns if column.kind is Kind.SERIES]
 
 
 def lengths_of(dataset: Dataset) -> tuple[int, int, int]:
     """Return readings looked back on, steps to forecast and number of series, for estimates."""
-    series = [column.name for column in dataset.inputs if column.kind is Kind.SERIES]
+    series = series_names(dataset.inputs)
     past = len(unpack(dataset[series[0]][0])) if series else 1
-    return past, len(unpack(dataset[dataset.target.name][0])), len(series)
+    return past, len(unpack(dataset[dataset.target.name][0])), len(series) - len(stations_in(series))
 
 
 class ForecastObjective:
@@ -67,10 +73,17 @@ class ForecastObjective:
         task: Measures the validation outputs.
         validation: Encoded validation examples.
         scale: Standard deviation of the series.
+        weights: Of each step in the loss, (steps,); None counts all alike.
     """
 
-    def __init__(self, task: LearnableTask, validation: EncodedExamples, scale: float) -> None:
-        self.task, self.validation, self.scale = task, validation, scale
+    def __init__(
+        self,
+        task: LearnableTask,
+        validation: EncodedExamples,
+        scale: float,
+        weights: Tensor | None = None,
+    ) -> None:
+        self.task, self.validation, self.scale, self.weights = task, validation, scale, weights
         self.primary_metric = task.primary_metric
 
     def loss(self, network: Network, inputs: dict[str, Tensor], targets: Tensor) -> Tensor:
@@ -82,6 +95,8 @@ class ForecastObjective:
         # The median error of such rows: half of them lie farther away.
         spread_errors = (outputs[:, :, 1] - errors.detach()).abs()
         losses: Tensor = (errors + SPREAD_SHARE * spread_errors) * known
+        if self.weights is not None:
+            losses = losses * self.weights.to(losses.device)
         return losses.sum() / known.sum().clamp(min=1)
 
     def validate(self, network: Network) -> dict[str, float]:
@@ -91,13 +106,12 @@ class ForecastObjective:
     def outputs(self, network: Network) -> np.ndarray:
         """Return the outputs of the validation part, float32, (rows, steps, 2)."""
         device = next(network.parameters()).device
-        results = []
+        outputs = np.empty((*self.validation.targets.shape, 2), np.float32)
         with torch.inference_mode():
-            for start in range(0, len(self.validation), VALIDATION_BATCH):
-                rows = np.arange(start, min(start + VALIDATION_BATCH, len(self.validation)))
+            for rows in self.validation.order(0, 0, VALIDATION_BATCH):
                 inputs = {name: array.to(device) for name, array in self.validation.inputs(rows).items()}
-                results.append(network(**inputs).float().cpu().numpy())
-        return np.concatenate(results)
+                outputs[rows] = network(**inputs).float().cpu().numpy()
+        return outputs
 
 
 class ForecastRecipe(NetworkRecipe):
@@ -119,7 +133,7 @@ class ForecastRecipe(NetworkRecipe):
 
     def fit_encoder(
         self, work: Work, columns: tuple[Column, ...], examples: Sequence[Mapping[str, Any]]
-    ) -> Windows:
+    ) -> Encoder:
         """Learn scales and categories."""
         return Windows.fit(examples, columns, "network", work.hyperparameters["past"])
 
