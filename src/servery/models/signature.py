@@ -8,6 +8,7 @@ from typing import Any
 
 from servery.data.columns import Column, Kind
 from servery.models.envelope import Envelope
+from servery.models.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Signature:
         limits: Bounds of one request.
         example: One request's input as plain JSON types.
         envelope: Which numbers occurred together in training; None where nobody looked.
+        wording: What the texts of the training were like; None where nobody looked.
     """
 
     task: str
@@ -46,6 +48,7 @@ class Signature:
     limits: Limits = dataclasses.field(default_factory=Limits)
     example: Any = None
     envelope: Envelope | None = None
+    wording: Wording | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -63,6 +66,7 @@ class Signature:
             "limits": dataclasses.asdict(self.limits),
             "example": self.example,
             **({"envelope": self.envelope.to_dict()} if self.envelope else {}),
+            **({"wording": self.wording.to_dict()} if self.wording else {}),
         }
 
     @classmethod
@@ -77,4 +81,5 @@ class Signature:
             limits=Limits(**value["limits"]),
             example=value["example"],
             envelope=Envelope.from_dict(value["envelope"]) if "envelope" in value else None,
+            wording=Wording.from_dict(value["wording"]) if "wording" in value else None,
         )

@@ -14,6 +14,7 @@ from servery.models.predictor import Predictor
 from servery.models.recipe import Work
 from servery.models.runtime import Runtime
 from servery.models.signature import Signature
+from servery.models.wording import Wording
 from servery.tasks.task import Calibration
 
 LABEL_TASKS = frozenset({"classification", "multi-label-classification"})
@@ -60,5 +61,6 @@ def assemble(
         labels=labels,
         target=work.train.target.name,
         envelope=Envelope.fit(columns, work.train),
+        wording=Wording.fit(columns, work.train),
     )
     return Predictor(signature, encoder, runtime, Calibration(), recipe, reason)
