@@ -115,3 +115,18 @@ def test_a_picture_taken_upright_has_boxes_as_it_stands(call: Call, small: Any) 
     found = predicted(call, stream.getvalue())
     assert (found["width"], found["height"]) == (20, 40)
     assert all(thing["box"]["xmin"] >= 0 and thing["box"]["xmax"] <= 20 for thing in found["objects"])
+
+
+def test_the_part_of_the_picture_that_holds_a_thing_speaks_for_it(call: Call, small: Any) -> None:
+    body = {"inputs": base64.b64encode(small.picture(1)).decode("ascii")}
+    answer = call("POST", "/v1/models/quarters/explain", json=body)
+    assert answer.status_code == 200, answer.text
+    explanation = answer.json()["explanations"][0]
+    assert explanation["label"] == "light"
+    middles = {
+        (left + width / 2 > 16, top + height / 2 > 16)
+        for effect in explanation["effects"]
+        if effect["effect"] > 0.001
+        for left, top, width, height in [effect["part"]["box"]]
+    }
+    assert middles == {(True, False)}  # the upper right quarter, where the light is
