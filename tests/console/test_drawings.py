@@ -20,6 +20,7 @@ GATEWAY = Path(__file__).parents[1] / "gateway" / "house.py"
 ROOMS = {
     "names": ("names", "names"),
     "quarters": ("detector", "detector"),
+    "regions": ("regions", "regions"),
     "tones": ("openai_models", "tones"),
     "abridger": ("summarizers", "abridger"),
     "capitals": ("graphs", "capitals"),
@@ -97,6 +98,20 @@ def test_boxes_lie_where_the_things_are(page: Any) -> None:
     frame, over = (answer.locator(f".layers > {part}").bounding_box() for part in ("canvas", "svg"))
     assert frame == over
     assert answer.locator("tbody tr").count() == 2
+
+
+def test_masks_are_laid_over_the_picture(page: Any) -> None:
+    tab = page.open("regions")
+    picture = models().load_room("detector").picture(1)
+    tab.locator("#input-0").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": picture})
+    tab.get_by_role("button", name="Ask").click()
+    tab.wait_for_selector("#answer tbody tr:nth-child(2)")
+    tab.wait_for_timeout(300)
+    colour = "e => [...e.getContext('2d').getImageData(%d, 4, 1, 1).data]"
+    dark, bright = (tab.locator("canvas.over").evaluate(colour % x) for x in (4, 28))
+    assert dark != bright
+    assert 0 < dark[3] < 255
+    assert tab.locator("#answer td.dotted").all_inner_texts() == ["dark", "bright"]
 
 
 def test_a_recording_is_shown_and_its_words_stand_at_their_time(page: Any) -> None:

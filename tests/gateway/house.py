@@ -76,7 +76,7 @@ def loans() -> Predictor:
     seen: dict[str, dict[str, Any]] = {
         "income": {"low": 0.0, "high": 9.0},
         "debt_ratio": {"low": 0.0, "high": 1.0},
-        "home": {"categories": ("own", "rent")},
+        "home": {"categories": ("own", "rent", "tent")},
     }
     rows = [
         {"income": 1.0, "debt_ratio": 0.1, "home": "own"},
@@ -208,6 +208,7 @@ def furnish(home: Home) -> None:
     for name, model in load_room("openai_models").all_models().items():
         home.register(name, model, "production")
     home.register("quarters", load_room("detector").detector(), "production")
+    home.register("regions", load_room("regions").regions(), "production")
     home.register("walkers", load_room("walkers").walkers(), "production", notice="Research use only.")
     home.register("scribe", load_room("scribe").scribe(), "production")
     home.register("beeps", load_room("speech_models").beeps(), "production")

@@ -81,6 +81,15 @@ def huge_png() -> bytes:
     )
 
 
+def test_the_hub_client_gets_the_parts_of_a_picture_as_masks(server: Any, home: Any, small: Any) -> None:
+    client = InferenceClient(f"{server.url}/v1/models/regions", token=home.secrets["app"])
+    dark, bright = client.image_segmentation(small.picture(1, size=(80, 40)))
+    assert (dark.label, bright.label) == ("dark", "bright")
+    assert bright.mask.size == (80, 40)
+    assert bright.mask.getbbox() == (40, 0, 80, 20)
+    assert client.image_segmentation(small.picture(1), threshold=0.95) == []
+
+
 def test_a_picture_that_claims_to_be_huge_or_is_torn_is_refused(call: Call, small: Any) -> None:
     for picture, status in ((huge_png(), 413), (small.picture(0)[:70], 415), (b"no picture", 422)):
         inputs = base64.b64encode(picture).decode("ascii")

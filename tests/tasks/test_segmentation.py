@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def outputs(width: int = 8, height: int = 4) -> np.ndarray:
     return rows
 
 
-def answered(rows: np.ndarray, **asked: float) -> SegmentationAnswer:
+def answered(rows: np.ndarray, **asked: Any) -> SegmentationAnswer:
     [answer] = SEGMENTATION.decode(rows, LABELS, Calibration(), SegmentationParameters(**asked))
     assert isinstance(answer, SegmentationAnswer)
     return answer

@@ -94,7 +94,8 @@ def unfamiliar(examples: Sequence[Mapping[str, Any]], signature: Signature) -> d
         if column.low is not None and column.high is not None:
             room = ROOM * (column.high - column.low)
             for value in _values(examples, column):
-                if not column.low - room <= value <= column.high + room:
+                # A missing number is NaN, which is neither within nor beyond.
+                if value < column.low - room or value > column.high + room:
                     far.append(
                         f"{column.name!r} is {value:g}, learned from {column.low:g} to {column.high:g}"
                     )

@@ -82,7 +82,7 @@ class Segmentation(Task):
 
     def score_of(self, answer: Any, label: str) -> float:
         """Return a label's share of the picture times the score there; 0 where it is not in it."""
-        return sum(found.share * found.score for found in answer.segments if found.label == label)
+        return float(sum(found.share * found.score for found in answer.segments if found.label == label))
 
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "image-segmentation"."""
