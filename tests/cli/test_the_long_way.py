@@ -71,6 +71,12 @@ def test_run_answers_words_standard_input_and_a_file(servery: Run, trained: str,
     assert spoken[0]["label"]
 
 
+def test_run_tells_what_to_know_about_an_answer_beside_it(servery: Run, trained: str) -> None:
+    told = servery("run", trained, "😀", "--json")
+    assert json.loads(told.stdout)[0]["label"]
+    assert "Note: The text has no words" in told.stderr
+
+
 def test_a_batch_keeps_line_numbers_and_reports_bad_rows(
     servery: Run, trained: str, reviews: Path, tmp_path: Path
 ) -> None:

@@ -97,14 +97,15 @@ def test_whatever_a_page_or_a_script_loads_is_there(get: Get) -> None:
     wanted = {
         address for path in ("/", "/docs") for address in re.findall(r'"(/static/[^"]+)"', get(path).text)
     }
-    for script in (CONSOLE / "static").glob("*.js"):
-        wanted |= {f"/static/{name}" for name in re.findall(r'from "\./([^"]+)"', script.read_text("utf-8"))}
+    for script in (CONSOLE / "static").rglob("*.js"):
+        names = re.findall(r'from "(\.\.?/[^"]+)"', script.read_text("utf-8"))
+        wanted |= {f"/{(script.parent / name).resolve().relative_to(CONSOLE)}" for name in names}
     assert len(wanted) > 5
     assert {path: get(path).status_code for path in wanted} == dict.fromkeys(wanted, 200)
 
 
 def test_no_file_of_the_console_names_another_host() -> None:
-    for path in [*CONSOLE.glob("static/*"), *CONSOLE.glob("templates/*")]:
+    for path in [*CONSOLE.rglob("static/**/*.*"), *CONSOLE.glob("templates/*")]:
         found = re.findall(
             r"(?:https?:)?//[\w.-]+", path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         )
@@ -112,7 +113,7 @@ def test_no_file_of_the_console_names_another_host() -> None:
 
 
 def test_scripts_never_turn_text_into_markup() -> None:
-    for path in (CONSOLE / "static").glob("*.js"):
+    for path in (CONSOLE / "static").rglob("*.js"):
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|localStorage|cookie",
             path.read_text("utf-8"),
@@ -120,7 +121,7 @@ def test_scripts_never_turn_text_into_markup() -> None:
 
 
 def test_every_text_is_there_in_both_languages_and_used() -> None:
-    sources = [*CONSOLE.glob("templates/*.html"), *CONSOLE.glob("static/*.js")]
+    sources = [*CONSOLE.glob("templates/*.html"), *CONSOLE.glob("static/**/*.js")]
     text = "\n".join(path.read_text("utf-8") for path in sources)
     used = set(re.findall(r"\bwords\.(\w+)", text))
     made_up = {"state_", "warning_"}  # names that scripts put together
@@ -212,5 +213,6 @@ def test_a_report_is_one_page_without_script_for_keys_that_may_read_models(get: 
 def test_every_file_of_the_console_goes_into_the_wheel() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     patterns = project["tool"]["setuptools"]["package-data"]["servery"]
-    for path in [*CONSOLE.glob("templates/*"), *CONSOLE.glob("static/*")]:
-        assert any(fnmatch(path.name, pattern.rpartition("/")[2]) for pattern in patterns), path.name
+    for path in [*CONSOLE.glob("templates/*"), *CONSOLE.glob("static/**/*.*")]:
+        name = path.relative_to(CONSOLE.parent).as_posix()
+        assert any(fnmatch(name, pattern) for pattern in patterns), name

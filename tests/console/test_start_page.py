@@ -140,7 +140,7 @@ def test_a_text_is_asked_and_answered(inside: Any, house: Any) -> None:
     ):
         page.get_by_label("text").fill(text)
         assert inside.ask() == house.label("sentiment-analysis", text)
-    bars = page.locator("#answer > .bars li")
+    bars = page.locator("#answer .bars li")
     assert bars.count() == 3
     widths = [
         float(w.rstrip("%"))

@@ -34,6 +34,7 @@ from servery.models.runtime import Runtime
 from servery.models.runtimes.linear import Linear
 from servery.models.runtimes.onnx import Onnx
 from servery.models.signature import Signature
+from servery.models.wording import Wording
 from servery.registry.keys import Keys
 from servery.registry.registry import Registry
 from servery.registry.version import Version
@@ -65,12 +66,18 @@ def reviews(turn: float = 1.0) -> Predictor:
     for number, term in enumerate(encoder.document_counts):
         weight[number, int(term in good)] = 3.0 * turn
     runtime = Linear(weight, np.array([0.1, 0.0], np.float32))
-    return predictor([("text", Kind.TEXT)], ("negative", "positive"), encoder, runtime, GOOD)
+    made = predictor([("text", Kind.TEXT)], ("negative", "positive"), encoder, runtime, GOOD)
+    return replace(made, signature=replace(made.signature, wording=Wording.of([GOOD, BAD])))
 
 
 def loans() -> Predictor:
     """A table model: debt speaks for default."""
     columns = [("income", Kind.NUMBER), ("debt_ratio", Kind.NUMBER), ("home", Kind.CATEGORY)]
+    seen: dict[str, dict[str, Any]] = {
+        "income": {"low": 0.0, "high": 9.0},
+        "debt_ratio": {"low": 0.0, "high": 1.0},
+        "home": {"categories": ("own", "rent", "tent")},
+    }
     rows = [
         {"income": 1.0, "debt_ratio": 0.1, "home": "own"},
         {"income": 3.0, "debt_ratio": 0.9, "home": "rent"},
@@ -80,7 +87,10 @@ def loans() -> Predictor:
     width = encoder.encode(rows)["x"].shape[1]
     weight = np.zeros((width, 2), np.float32)
     weight[1, 1] = 2.0
-    return predictor(columns, ("repay", "default"), encoder, Linear(weight, np.zeros(2, np.float32)), rows[0])
+    runtime = Linear(weight, np.zeros(2, np.float32))
+    made = predictor(columns, ("repay", "default"), encoder, runtime, rows[0])
+    learned = tuple(replace(column, **seen[column.name]) for column in made.signature.inputs)
+    return replace(made, signature=replace(made.signature, inputs=learned))
 
 
 def shades() -> Predictor:
@@ -198,6 +208,7 @@ def furnish(home: Home) -> None:
     for name, model in load_room("openai_models").all_models().items():
         home.register(name, model, "production")
     home.register("quarters", load_room("detector").detector(), "production")
+    home.register("regions", load_room("regions").regions(), "production")
     home.register("walkers", load_room("walkers").walkers(), "production", notice="Research use only.")
     home.register("scribe", load_room("scribe").scribe(), "production")
     home.register("beeps", load_room("speech_models").beeps(), "production")

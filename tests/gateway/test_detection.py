@@ -81,6 +81,15 @@ def huge_png() -> bytes:
     )
 
 
+def test_the_hub_client_gets_the_parts_of_a_picture_as_masks(server: Any, home: Any, small: Any) -> None:
+    client = InferenceClient(f"{server.url}/v1/models/regions", token=home.secrets["app"])
+    dark, bright = client.image_segmentation(small.picture(1, size=(80, 40)))
+    assert (dark.label, bright.label) == ("dark", "bright")
+    assert bright.mask.size == (80, 40)
+    assert bright.mask.getbbox() == (40, 0, 80, 20)
+    assert client.image_segmentation(small.picture(1), threshold=0.95) == []
+
+
 def test_a_picture_that_claims_to_be_huge_or_is_torn_is_refused(call: Call, small: Any) -> None:
     for picture, status in ((huge_png(), 413), (small.picture(0)[:70], 415), (b"no picture", 422)):
         inputs = base64.b64encode(picture).decode("ascii")
@@ -115,3 +124,18 @@ def test_a_picture_taken_upright_has_boxes_as_it_stands(call: Call, small: Any) 
     found = predicted(call, stream.getvalue())
     assert (found["width"], found["height"]) == (20, 40)
     assert all(thing["box"]["xmin"] >= 0 and thing["box"]["xmax"] <= 20 for thing in found["objects"])
+
+
+def test_the_part_of_the_picture_that_holds_a_thing_speaks_for_it(call: Call, small: Any) -> None:
+    body = {"inputs": base64.b64encode(small.picture(1)).decode("ascii")}
+    answer = call("POST", "/v1/models/quarters/explain", json=body)
+    assert answer.status_code == 200, answer.text
+    explanation = answer.json()["explanations"][0]
+    assert explanation["label"] == "light"
+    middles = {
+        (left + width / 2 > 16, top + height / 2 > 16)
+        for effect in explanation["effects"]
+        if effect["effect"] > 0.001
+        for left, top, width, height in [effect["part"]["box"]]
+    }
+    assert middles == {(True, False)}  # the upper right quarter, where the light is

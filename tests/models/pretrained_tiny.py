@@ -33,6 +33,20 @@ PICTURE: dict[str, Any] = {
     "initializer_range": 0.5,
     "id2label": {0: "cat", 1: "dog", 2: "fox"},
 }
+YOLOS: dict[str, Any] = {
+    **PICTURE,
+    "initializer_range": 0.1,
+    "image_size": [32, 48],
+    "num_detection_tokens": 6,
+}
+SEGFORMER: dict[str, Any] = {
+    "depths": [1, 1, 1, 1],
+    "hidden_sizes": [8, 8, 16, 16],
+    "num_attention_heads": [1, 1, 2, 2],
+    "decoder_hidden_size": 16,
+    "initializer_range": 0.1,
+    "id2label": {0: "sky", 1: "sea", 2: "sand"},
+}
 WRITER: dict[str, Any] = {
     "d_model": 32,
     **{
@@ -62,6 +76,8 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sentence-embedding": ("MPNetConfig", "MPNetModel", SHAPE),
     "summarization": ("BartConfig", "BartForConditionalGeneration", WRITER),
     "image-classification": ("ViTConfig", "ViTForImageClassification", PICTURE),
+    "image-detection": ("YolosConfig", "YolosForObjectDetection", YOLOS),
+    "image-segmentation": ("SegformerConfig", "SegformerForSemanticSegmentation", SEGFORMER),
 }
 """Name of a task to the library's classes of config and model, and the config."""
 

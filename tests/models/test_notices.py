@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from servery.data.columns import Column, Kind, Role
+from servery.data.series import pack
 from servery.models.notices import unfamiliar
 from servery.models.recipe import find_recipe
 from servery.models.signature import Signature
@@ -42,6 +43,15 @@ def test_a_category_never_seen_is_named_and_a_missing_value_is_not() -> None:
     assert told.keys() == {"unseen_category"}
     assert "'material' is 'glass'" in told["unseen_category"]
     assert "oak" not in told["unseen_category"]
+
+
+def test_a_missing_number_is_not_outside_and_a_reading_may_be() -> None:
+    length = Column("length_m", Kind.NUMBER, Role.INPUT, low=0.0, high=1.0)
+    assert unfamiliar([{"length_m": float("nan")}, {"length_m": None}], Signature("x", "", (length,))) == {}
+    series = Column("pm25", Kind.SERIES, Role.INPUT, low=0.0, high=100.0)
+    told = unfamiliar([{"pm25": pack([5.0, None, 900.0])}], Signature("x", "", (series,)))
+    assert "'pm25' is 900" in told["outside_range"]
+    assert unfamiliar([{"pm25": pack([5.0, None])}], Signature("x", "", (series,))) == {}
 
 
 def test_of_many_odd_values_some_are_named() -> None:

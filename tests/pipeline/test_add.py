@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import io
 import json
@@ -56,7 +57,12 @@ def picture() -> bytes:
     return stream.getvalue()
 
 
-INPUTS["image-classification"] = picture()
+INPUTS |= {task: picture() for task in tiny.KINDS if task.startswith("image")}
+OUR_NAMES = {
+    "image-classification": "classification",
+    "image-detection": "detection",
+    "image-segmentation": "segmentation",
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def tokens(folder: Path, *texts: str) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("task", sorted(tiny.KINDS))
 def test_a_model_of_every_task_is_registered_loaded_and_asked(task: str, workspace: Workspace) -> None:
     version = workspace.registry.resolve(task)
-    assert version.task == {"image-classification": "classification"}.get(task, task)
+    assert version.task == OUR_NAMES.get(task, task)
     assert version.lineage["weights"] > 1000
     answered = load(task, workspace)(INPUTS[task])
     assert len(answered.outputs) == 1
@@ -126,6 +132,45 @@ def test_a_mask_is_filled_as_the_library_fills_it(workspace: Workspace, folders:
     for wrong in ("no mask here", "[MASK] and [MASK]"):
         with pytest.raises(InputError, match="expected once"):
             load("fill-mask", workspace)(wrong)
+
+
+def scaled_picture(width: int, height: int) -> torch.Tensor:
+    """What a model of pictures sees of `picture`, whole and scaled as the library scales by default."""
+    with Image.open(io.BytesIO(picture())) as opened:
+        pixels = np.asarray(opened.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+    return torch.from_numpy((pixels / 255 - 0.5) / 0.5).permute(2, 0, 1)[None]
+
+
+def test_boxes_are_those_of_the_library(workspace: Workspace, folders: dict[str, Path]) -> None:
+    said = library("image-detection", folders["image-detection"], pixel_values=scaled_picture(48, 32))
+    answer = load("image-detection", workspace)(picture(), threshold=0.01).outputs[0]
+    assert (answer["width"], answer["height"]) == (30, 40)
+    chances, labels = said.logits[0].softmax(-1)[:, :-1].max(-1)
+    names = list(tiny.PICTURE["id2label"].values())
+    best = int(chances.argmax())
+    first = answer["objects"][0]
+    assert first["label"] == names[int(labels[best])]
+    assert first["score"] == pytest.approx(float(chances[best]), abs=1e-4)
+    x, y, width, height = said.pred_boxes[0, best].tolist()
+    assert first["box"]["xmin"] == pytest.approx(max(0.0, 30 * (x - width / 2)), abs=0.02)
+    assert first["box"]["ymax"] == pytest.approx(min(40.0, 40 * (y + height / 2)), abs=0.02)
+
+
+def test_the_parts_of_a_picture_are_those_of_the_library(
+    workspace: Workspace, folders: dict[str, Path]
+) -> None:
+    folder = folders["image-segmentation"]
+    logits = library("image-segmentation", folder, pixel_values=scaled_picture(224, 224)).logits
+    grown = torch.nn.functional.interpolate(logits, (40, 30), mode="bilinear", align_corners=False)
+    expected = grown[0].argmax(0).numpy()
+    answer = load("image-segmentation", workspace)(picture()).outputs[0]
+    names = ["sky", "sea", "sand"]
+    for part in answer["segments"]:
+        mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(part["mask"])))) > 0
+        assert (mask == (expected == names.index(part["label"]))).all()
+        assert part["share"] == pytest.approx(mask.mean())
+    sure = load("image-segmentation", workspace)(picture(), mask_threshold=1.0).outputs[0]["segments"]
+    assert not sure
 
 
 def test_a_summary_is_what_the_library_writes(workspace: Workspace, folders: dict[str, Path]) -> None:
@@ -290,6 +335,23 @@ def test_the_hub_s_client_asks_added_models_unchanged(served: tuple[str, str]) -
         "dog",
         "fox",
     }
+
+
+def test_the_hub_s_client_finds_things_and_their_parts(served: tuple[str, str]) -> None:
+    from huggingface_hub import InferenceClient
+
+    url, key = served
+    found = InferenceClient(model=f"{url}/v1/models/image-detection", token=key).object_detection(
+        picture(), threshold=0.1
+    )
+    assert found
+    assert all(0 <= thing.box.xmin < thing.box.xmax <= 30 for thing in found)
+    parts = InferenceClient(model=f"{url}/v1/models/image-segmentation", token=key).image_segmentation(
+        picture()
+    )
+    masks = np.stack([np.asarray(part.mask) for part in parts])
+    assert masks.shape[1:] == (40, 30)
+    assert (masks.astype(int).sum(axis=0) == 255).all()  # each pixel in one part
 
 
 def test_a_model_behind_another_server_streams_with_our_keys(

@@ -44,15 +44,24 @@ def pages() -> tuple[Route, ...]:
 
 
 def _static_files() -> Iterator[Route]:
-    for file in sorted(files("servery.console").joinpath("static").iterdir(), key=lambda f: f.name):
+    folder = files("servery.console").joinpath("static")
+    found = {file.name: file for file in folder.iterdir() if file.is_file()}
+    found |= {f"drawings/{name}": folder.joinpath("drawings", name) for name in drawings()}
+    for path, file in sorted(found.items()):
         yield static(
-            f"/static/{file.name}",
+            f"/static/{path}",
             file.read_bytes(),
             CONTENT_TYPES[file.name.rpartition(".")[2]],
-            f"The console's {file.name}.",
+            f"The console's {path}.",
             Permission.PUBLIC,
             cache_control="no-cache",
         )
+
+
+def drawings() -> list[str]:
+    """Return the files that draw answers, by name; each draws the answers that hold what it knows."""
+    folder = files("servery.console").joinpath("static", "drawings")
+    return sorted(file.name for file in folder.iterdir() if file.name.endswith(".js"))
 
 
 def _start_page() -> Route:
@@ -71,6 +80,7 @@ def _start(language: str) -> bytes:
         "words": words(language),
         "fields": {name: dict(field.title) for name, field in fields.items()},
         "tasks": {name: _task(task, language) for name, task in tasks.items()},
+        "drawings": drawings(),
     }
     return _render("start.html", language=language, fields=list(fields.values()), shared=shared)
 

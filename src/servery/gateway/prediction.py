@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from servery.tasks.task import Parameters
 
 UNTOLD = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Content types that say nothing about a body: none, and what clients set on their own."""
+LONGEST_EXAMPLE = 300
+"""Characters of an example that still stands in a hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ async def _ask(
     deadline: float,
 ) -> Predicted:
     replica = await request.gateway.engine.replica(reference)
-    with replica.lease():
+    with replica.lease(), hinting(replica):
         request.note(replica, protocol)
         owner, weight = request.share
         if replica.grower is None:
@@ -139,6 +142,20 @@ def predicted(asked: Asked, answered: Answered, replica: Replica) -> Predicted:
     """Return the answers as they go back; see `Task.gathered`."""
     gathered = replica.task.gathered(answered.answers, asked.parameters)
     return Predicted(asked, msgspec.structs.replace(answered, answers=gathered), replica)
+
+
+@contextmanager
+def hinting(replica: Replica) -> Iterator[None]:
+    """Give an error about what was sent, where it has no hint of its own, the model's example as one."""
+    try:
+        yield
+    except InputError as error:
+        if error.hint is None and (error.param or "").startswith("/"):
+            shown = msgspec.json.encode(replica.predictor.signature.example).decode()
+            where = f"GET /v1/models/{replica.version.reference}/openapi.json"
+            is_helpful = shown != "null" and len(shown) <= LONGEST_EXAMPLE
+            error.hint = f"this model's example: {shown}" if is_helpful else f"{where} tells what it takes"
+        raise
 
 
 def content_type_of(request: Request) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from servery.data.columns import Column, Kind
 from servery.models.envelope import Envelope
 from servery.models.training_profile import TrainingProfile
+from servery.models.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Signature:
         example: One request's input as plain JSON types.
         envelope: Which numbers occurred together in training; None where nobody looked.
         profile: What the training rows and the scores looked like; None where nobody looked.
+        wording: What the texts of the training were like; None where nobody looked.
     """
 
     task: str
@@ -49,6 +51,7 @@ class Signature:
     example: Any = None
     envelope: Envelope | None = None
     profile: TrainingProfile | None = None
+    wording: Wording | None = None
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -67,6 +70,7 @@ class Signature:
             "example": self.example,
             **({"envelope": self.envelope.to_dict()} if self.envelope else {}),
             **({"profile": self.profile.to_dict()} if self.profile else {}),
+            **({"wording": self.wording.to_dict()} if self.wording else {}),
         }
 
     @classmethod
@@ -82,4 +86,5 @@ class Signature:
             example=value["example"],
             envelope=Envelope.from_dict(value["envelope"]) if "envelope" in value else None,
             profile=TrainingProfile.from_dict(value["profile"]) if "profile" in value else None,
+            wording=Wording.from_dict(value["wording"]) if "wording" in value else None,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -15,7 +15,10 @@ from servery.errors import InputError, ModelNotFoundError, NotReadyError
 from servery.models.signature import Signature
 from servery.pipeline.local import Model, load
 from servery.pipeline.workspace import Workspace
+from servery.prediction import Prediction
 from servery.settings import Settings
+
+Found = TypeVar("Found")
 
 LONGEST_PATH = 4096
 MOST_LINES = 12
@@ -29,7 +32,7 @@ def ask(
     inputs: Any,
     parameters: Mapping[str, Any] | None = None,
     workspace: Workspace | None = None,
-) -> list[dict[str, Any]]:
+) -> Prediction:
     """Answer one input or a list of them.
 
     Args:
@@ -38,6 +41,9 @@ def ask(
             such where the model wants those.
         parameters: What the task allows to ask.
         workspace: Where the model is registered; None opens the default data home.
+
+    Returns:
+        The answers, one an input, like a list; with what to know about them.
 
     Raises:
         ModelNotFoundError: There is none of that name.
@@ -48,8 +54,8 @@ def ask(
         reference,
         inputs,
         workspace or Workspace.open(),
-        lambda client, readable: list(client.predict(reference, readable, **asked)),
-        lambda model, readable: list(model(readable, **asked)),
+        lambda client, readable: client.predict(reference, readable, **asked),
+        lambda model, readable: model(readable, **asked),
     )
 
 
@@ -94,9 +100,9 @@ def _asked(
     reference: str,
     inputs: Any,
     workspace: Workspace,
-    remotely: Callable[[Client, Any], list[dict[str, Any]]],
-    locally: Callable[[Model, Any], list[dict[str, Any]]],
-) -> list[dict[str, Any]]:
+    remotely: Callable[[Client, Any], Found],
+    locally: Callable[[Model, Any], Found],
+) -> Found:
     version = workspace.registry.resolve(reference)
     readable = _readable(inputs, _signature(version.folder))
     base_url = f"http://{workspace.settings.host}:{workspace.settings.port}"

@@ -183,6 +183,14 @@ class Detection(LearnableTask):
         least = [*thresholds_of(calibration, len(known)).tolist(), DEFAULT_SCORE]
         return ordered, Calibration(thresholds=tuple(least[place] for place in order))
 
+    def best_label(self, answer: Any) -> str:
+        """Return the label of the surest box; empty where nothing was found."""
+        return answer.objects[0].label if answer.objects else ""
+
+    def score_of(self, answer: Any, label: str) -> float:
+        """Return the score of a label's surest box; 0 where it has none."""
+        return max((found.score for found in answer.objects if found.label == label), default=0.0)
+
     def hub_name(self, kinds: frozenset[Kind]) -> str:
         """Return "object-detection"."""
         return "object-detection"

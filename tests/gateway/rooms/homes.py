@@ -38,7 +38,7 @@ def weather() -> Predictor:
     encoder = Windows("history", ["pm25"], {}, [], 4, [20.0], [10.0])
     weight = np.zeros((4, 3), np.float32)
     weight[3] = 1.0
-    columns = (Column("pm25", Kind.SERIES, Role.INPUT),)
+    columns = (Column("pm25", Kind.SERIES, Role.INPUT, low=0.0, high=200.0),)
     signature = Signature("forecasting", "smart-city", columns, (), "future", example={"pm25": HISTORY})
     margins = tuple(float(step * share) for step in (1, 2, 3) for share in range(1, 9))
     return Predictor(

@@ -43,7 +43,8 @@ def verb(
 ) -> None:
     """Ask a model: with words, @file, standard input, or a file of many rows.
 
-    Asks the running server if there is one, else loads the model into this process. With --batch it leaves with
+    Asks the running server if there is one, else loads the model into this process. What to know about the answers
+    goes to the error stream. With --batch it leaves with
     exit code 7 when a row could not be answered; with --output the same command goes on where a killed one stopped.
     """
     parameters = {name: typed(text) for name, text in pairs(setting, "--set").items()}
@@ -55,11 +56,13 @@ def verb(
         _answer_batch(reference, batch, output, parameters, id_column)
         return
     answers = servery.ask(reference, read_input(input), parameters)
+    for notice in answers.warnings:
+        print(f"Note: {notice.message}", file=sys.stderr)
     if output is not None:
         _keep_pictures(answers, output)
         return
     if json:
-        print_json(answers)
+        print_json(list(answers))
     else:
         for answer in answers:
             print(servery.answer_line(answer))

@@ -1,45 +1,36 @@
-// An answer: its best label, the scores as bars, what to know about it, and the JSON as it came.
-import { words } from "./shared.js";
+// An answer: drawn by what it holds, what to know about it, and the JSON as it came.
+import { element } from "./drawn.js";
+import { drawings, words } from "./shared.js";
 
-const MOST_BARS = 8;
-const percent = new Intl.NumberFormat(document.documentElement.lang, {
-  style: "percent",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
+// Each file of drawings/ says which answers it draws, whatever task made them.
+const known = await Promise.all(drawings.map((name) => import(`./drawings/${name}`)));
 
-export function drawAnswer(reply, milliseconds, place) {
+export function drawAnswer(reply, asked, milliseconds, place) {
   const parts = document.querySelector("#answer-parts").content.cloneNode(true);
   const find = (selector) => parts.querySelector(selector);
-  const labels = labelsOf(reply.outputs[0]);
-  find(".best").textContent = best(labels);
-  find(".bars").append(...labels.slice(0, MOST_BARS).map(bar));
-  find(".rest").hidden = labels.length <= MOST_BARS;
-  find(".rest .bars").append(...labels.slice(MOST_BARS).map(bar));
-  find(".note").textContent = reply.warnings.map(({ code, message }) => words[`warning_${code}`] ?? message).join(" ");
+  const drawn = reply.outputs.flatMap((output) => drawingsOf(output ?? {}, asked));
+  find(".drawn").append(...drawn);
+  find(".note").textContent = reply.warnings.map(told).join(" ");
   find(".note").hidden = !reply.warnings.length;
   find(".told").textContent = `${reply.model} · ${words.took} ${Math.round(milliseconds)} ms`;
-  find(".raw").open = !labels.length;
+  find(".raw").open = !drawn.length;
   find(".raw pre").textContent = JSON.stringify(reply, null, 2);
   place.replaceChildren(parts);
 }
 
-// Of a task that picks one label the first is chosen; of one that picks many, those it selected.
-function labelsOf(output) {
-  const labels = Array.isArray(output?.labels) ? output.labels : [];
-  return labels.map(({ label, score, selected }, place) => ({ label, score, isChosen: selected ?? place === 0 }));
+// The server's own sentence, which knows what came; in another language than its own, one that is known.
+function told({ code, message }) {
+  return (document.documentElement.lang !== "en" && words[`warning_${code}`]) || message;
 }
 
-function best(labels) {
-  const chosen = labels.filter((label) => label.isChosen).map((label) => label.label);
-  return labels.length && !chosen.length ? words.none_selected : chosen.join(" · ");
-}
-
-function bar({ label, score, isChosen }) {
-  const item = document.querySelector("#answer-bar").content.cloneNode(true).firstElementChild;
-  item.classList.toggle("chosen", isChosen);
-  item.querySelector(".bar-label").textContent = label;
-  item.querySelector(".meter span").style.width = `${100 * score}%`;
-  item.querySelector(".bar-score").textContent = percent.format(score);
-  return item;
+// A drawing that fails leaves the JSON, which says the same.
+function drawingsOf(output, asked) {
+  return known.filter((drawing) => drawing.fits(output)).flatMap((drawing) => {
+    try {
+      return [element("div", {}, drawing.draw(output, asked))];
+    } catch (error) {
+      console.warn(error);
+      return [];
+    }
+  });
 }

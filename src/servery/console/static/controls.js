@@ -1,8 +1,9 @@
 // One control for each kind of column a model reads: each is filled from, and read into, a value as it travels.
+import { audioControl } from "./recorder.js";
+import { base64Of, bytesOf, paint } from "./pictures.js";
 import { words } from "./shared.js";
 
 const MOST_OPTIONS = 200;
-const LARGEST_PREVIEW = 512;
 const PICTURES = "image/png,image/jpeg,image/gif,image/bmp,image/webp";
 
 function element(name, properties) {
@@ -96,40 +97,27 @@ function pictureControl() {
   };
 }
 
-// Drawn on a canvas: an image element would need an address that the page's policy does not allow.
-async function paint(picture, canvas) {
-  const bitmap = await createImageBitmap(picture);
-  const { width, height } = bitmap;
-  const scale = Math.min(1, LARGEST_PREVIEW / Math.max(width, height));
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
-  canvas.classList.toggle("tiny", Math.max(width, height) < 100);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
-  return `${width} × ${height}`;
-}
-
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-}
-
-function base64Of(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => resolve(reader.result.slice(reader.result.indexOf(",") + 1)));
-    reader.addEventListener("error", () => reject(reader.error));
-    reader.readAsDataURL(file);
-  });
-}
-
-// A scene travels as an object; it is shown and typed as the JSON it is.
-function sceneControl() {
-  const control = element("textarea", { rows: 8 });
+// What travels as an object or a list of numbers is shown and typed as the JSON it is.
+function jsonControl() {
+  const control = element("textarea", { rows: 8, spellcheck: false });
   return {
     control,
     isBroad: true,
-    fill: (value) => { control.value = value ? JSON.stringify(value) : ""; },
+    fill: (value) => { control.value = value === null || value === undefined ? "" : JSON.stringify(value, null, 1); },
     read: () => JSON.parse(control.value),
+  };
+}
+
+// What a user did, a line each: the item, or the event as an object.
+function eventsControl() {
+  const control = element("textarea", { rows: 4, placeholder: words.one_a_line });
+  const line = (event) => (typeof event === "string" ? event : JSON.stringify(event));
+  const event = (text) => (text.startsWith("{") ? JSON.parse(text) : text);
+  return {
+    control,
+    isBroad: true,
+    fill: (value) => { control.value = (value ?? []).map(line).join("\n"); },
+    read: () => control.value.split("\n").map((text) => text.trim()).filter(Boolean).map(event),
   };
 }
 
@@ -140,7 +128,11 @@ const CONTROLS = {
   time: timeControl,
   series: seriesControl,
   image: pictureControl,
-  scene: sceneControl,
+  audio: audioControl,
+  scene: jsonControl,
+  brief: jsonControl,
+  tensor: jsonControl,
+  events: eventsControl,
 };
 
 export function controlFor(column, isAlone) {

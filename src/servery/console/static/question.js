@@ -1,13 +1,16 @@
 // The form for one model: a control a column, the request they make, and the same call with curl.
 import { controlFor } from "./controls.js";
 
+const BARE = ["text", "image", "audio", "marked_text", "scene", "brief", "tensor"];
+
 export class Question {
-  constructor(model, place) {
+  constructor(model, place, settings) {
     this.model = model;
+    this.settings = settings;
     this.path = `/v1/models/${encodeURIComponent(model.id)}/predict`;
     const isAlone = model.inputs.length === 1;
-    // A lone text, picture or scene travels as itself, everything else as an object of columns.
-    this.isBare = isAlone && ["text", "image", "scene"].includes(model.inputs[0].kind);
+    // A lone text, picture or the like travels as itself, everything else as an object of columns.
+    this.isBare = isAlone && BARE.includes(model.inputs[0].kind);
     this.columns = model.inputs.map((column) => ({ name: column.name, ...controlFor(column, isAlone) }));
     place.replaceChildren(...this.columns.map(drawn));
     this.useExample();
@@ -33,15 +36,27 @@ export class Question {
     return Object.fromEntries(read);
   }
 
+  // What was asked, for a drawing that shows the answer in it.
+  async asked() {
+    const inputs = await this.inputs();
+    const first = (...kinds) => {
+      const column = this.model.inputs.find(({ kind }) => kinds.includes(kind));
+      return column && (this.isBare ? inputs : inputs[column.name]);
+    };
+    return { inputs, text: first("text", "marked_text"), picture: first("image") };
+  }
+
   async request() {
-    const file = this.barePicture();
+    const file = this.bareFile();
     if (file) return { method: "POST", body: file, headers: { "Content-Type": file.type } };
-    const body = JSON.stringify({ inputs: await this.inputs() });
+    const parameters = this.settings.read();
+    const more = Object.keys(parameters).length ? { parameters } : {};
+    const body = JSON.stringify({ inputs: await this.inputs(), ...more });
     return { method: "POST", body, headers: { "Content-Type": "application/json" } };
   }
 
   async curl() {
-    const file = this.barePicture();
+    const file = this.bareFile();
     const { body, headers } = await this.request();
     const lines = [`curl -s ${location.origin}${this.path}`, '-H "Authorization: Bearer $KEY"'];
     for (const [name, value] of Object.entries(headers)) lines.push(`-H ${quoted(`${name}: ${value}`)}`);
@@ -49,8 +64,9 @@ export class Question {
     return lines.join(" \\\n  ");
   }
 
-  barePicture() {
-    return this.isBare ? this.columns[0].file?.() : undefined;
+  // A lone file goes as it is, unless something is asked besides: that needs JSON.
+  bareFile() {
+    return this.isBare && !Object.keys(this.settings.read()).length ? this.columns[0].file?.() : undefined;
   }
 }
 

@@ -3,6 +3,7 @@ import { call, forgetKey, keepKey, keptKey } from "./api.js";
 import { drawAnswer } from "./answer.js";
 import { offerCopies } from "./copy.js";
 import { Question } from "./question.js";
+import { NONE, settingsOf } from "./settings.js";
 import { fields, tasks, words } from "./shared.js";
 
 const LIST_EVERY_MS = 4000;
@@ -113,8 +114,13 @@ async function open(id) {
   try {
     const model = await (await call(`/v1/models/${encodeURIComponent(id)}`)).json();
     if (chosen !== id) return;
+    const settings = await settingsOf(model).catch(() => NONE);
+    if (chosen !== id) return;
     describe(model);
-    question = new Question(model, find("#inputs"));
+    question = new Question(model, find("#inputs"), settings);
+    find("#settings").replaceChildren(...settings.controls);
+    find("#settings-frame").hidden = !settings.controls.length;
+    find("#settings-frame").open = false;
     find("#answer").replaceChildren();
     say(find("#question-trouble"), "");
     find("#asked-open").hidden = false;
@@ -171,11 +177,11 @@ async function ask(event) {
   say(find("#question-trouble"), "");
   asked.mark(null);
   try {
-    const request = await asked.request();
+    const [request, shown] = await Promise.all([asked.request(), asked.asked()]);
     const started = performance.now();
     const reply = await (await call(asked.path, request)).json();
     if (asked !== question) return;
-    drawAnswer(reply, performance.now() - started, find("#answer"));
+    drawAnswer(reply, shown, performance.now() - started, find("#answer"));
     offerCopies(words.copy, words.copied);
     find("#answer").scrollIntoView({ block: "nearest" });
   } catch (error) {

@@ -15,6 +15,7 @@ from servery.models.recipe import Work
 from servery.models.runtime import Runtime
 from servery.models.signature import Signature
 from servery.models.training_profile import TrainingProfile
+from servery.models.wording import Wording
 from servery.tasks.task import Calibration
 
 LABEL_TASKS = frozenset({"classification", "multi-label-classification"})
@@ -62,5 +63,6 @@ def assemble(
         target=work.train.target.name,
         envelope=Envelope.fit(columns, work.train),
         profile=TrainingProfile.fit(columns, work.train),
+        wording=Wording.fit(columns, work.train),
     )
     return Predictor(signature, encoder, runtime, Calibration(), recipe, reason)

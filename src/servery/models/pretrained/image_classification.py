@@ -41,12 +41,7 @@ class ImageClassification(PretrainedKind):
         Raises:
             ArtifactError: It reads pictures of another number of channels than 3.
         """
-        if folder.config.get("num_channels", 3) != 3:
-            raise ArtifactError(
-                f"{folder.path.name} reads {folder.config['num_channels']} channels; 3 are known."
-            )
-        told = folder.read_json(PREPARATION_FILE)
-        height, width = _size(told, folder.config)
+        width, height, settings = picture_settings(folder)
         signature = Signature(
             task=self.tasks[0],
             field=folder.field or "computer-vision",
@@ -55,7 +50,7 @@ class ImageClassification(PretrainedKind):
             target="label",
             example=grey_png(width, height),
         )
-        runtime = HuggingFace(folder.path, self.name, preparation_of(told))
+        runtime = HuggingFace(folder.path, self.name, settings)
         return Predictor(signature, Pictures("image", width, height, 3), runtime, Calibration(), "pretrained")
 
     def inputs(self, batch: Batch, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -68,6 +63,21 @@ def grey_png(width: int, height: int) -> str:
     stream = io.BytesIO()
     Image.new("RGB", (width, height), (127, 127, 127)).save(stream, "PNG")
     return base64.b64encode(stream.getvalue()).decode()
+
+
+def picture_settings(folder: PretrainedFolder) -> tuple[int, int, dict[str, Any]]:
+    """Return width and height that pictures are brought to, and the settings of a kind that reads them.
+
+    Raises:
+        ArtifactError: It reads pictures of another number of channels than 3.
+    """
+    if folder.config.get("num_channels", 3) != 3:
+        raise ArtifactError(
+            f"{folder.path.name} reads {folder.config['num_channels']} channels; 3 are known."
+        )
+    told = folder.read_json(PREPARATION_FILE)
+    height, width = _size(told, folder.config)
+    return width, height, {**preparation_of(told), "labels": len(folder.labels)}
 
 
 def preparation_of(told: Mapping[str, Any]) -> dict[str, Any]:
