@@ -54,6 +54,16 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "labels": 3,
         "dropout": 0.1,
     },
+    "deep_ensemble": {
+        "members": 3,
+        "numbers": 4,
+        "category_counts": [3, 9],
+        "largest_embedding": 4,
+        "hidden_sizes": [8],
+        "dropout": 0.1,
+        "output_scale": 2.0,
+        "output_mean": 1.0,
+    },
     "bert_encoder": BERT,
     "word_tagger": {
         **FEATURES,
@@ -241,6 +251,7 @@ ARGUMENTS |= {
 }
 ROWS = 5
 WIDTHS = {
+    "deep_ensemble": 2,
     "denoising_unet": 8,
     "picture_vae": 8,
     "recurrent_translator": 40,

@@ -72,7 +72,7 @@ class DrivingDecision(Classification):
         answers = super().decode(outputs, labels, calibration, parameters)
         rows = zip(answers, outputs.astype(np.float64).tolist(), strict=True)
         return [
-            DrivingAnswer(a.label, a.score, a.labels, a.abstains, a.likely, a.label, (), _values(labels, row))
+            DrivingAnswer(**msgspec.structs.asdict(a), action=a.label, values=_values(labels, row))
             if isinstance(a, ClassificationAnswer)
             else a
             for a, row in rows

@@ -13,6 +13,14 @@ TINY: dict[str, dict[str, Any]] = {
         "dropout": 0.0,
         "hidden_sizes": [32],
     },
+    "regression/deep-ensemble": {
+        "batch_size": 16,
+        "average_decay": 0.0,
+        "patience": 50,
+        "learning_rate": 1e-2,
+        "hidden_sizes": [32],
+        "members": 2,
+    },
     "regression/gradient-boosting": {"rounds": 80, "learning_rate": 0.2, "bags": 2, "patience": 60},
 }
 BY_HEART = {"regression": ("r2", 0.9)}
@@ -26,5 +34,6 @@ LONGER = {
         "l2": 0.0,
     },
     "regression/mlp": {"epochs": 200},
+    "regression/deep-ensemble": {"epochs": 200},
 }
 SHORTER = {"regression/gradient-boosting": {"rounds": 5, "bags": 2}}

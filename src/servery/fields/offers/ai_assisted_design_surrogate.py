@@ -86,6 +86,7 @@ OFFER = Offer(
         RecipeChoice("gaussian-process", "a minute; smooth, the best of few hundred to two thousand designs"),
         RecipeChoice("gradient-boosting", "seconds; steps instead of curves, robust to odd columns"),
         RecipeChoice("mlp", "a minute; smooth, wants a thousand designs"),
+        RecipeChoice("deep-ensemble", "minutes; as the MLP, and wide where its members disagree"),
     ),
     starter_recipe="gradient-boosting",
     starter_hyperparameters={"bags": 2, "rounds": 400},
