@@ -26,7 +26,7 @@ UNSEEN = 20_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", default="behaviour-cloning")
-    parser.add_argument("--moments", type=int, default=20_000)
+    parser.add_argument("--moments", type=int, default=16_000)
     parser.add_argument("--drives", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=UNSEEN)
     parser.add_argument("--set", action="append", default=[], help="a hyperparameter as name=JSON")

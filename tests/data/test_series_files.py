@@ -120,6 +120,8 @@ def test_columns_of_a_file_of_ones_own_are_taken_for_series(tmp_path: Path) -> N
         ("value", "series"),
         ("temperature", "series"),
         ("elsewhere", "series"),
+        ("value@a", "series"),
+        ("value@b", "series"),
     ]
 
 

@@ -44,7 +44,7 @@ def weights_of(distances: np.ndarray) -> np.ndarray:
     graphs, equation 1, as in Li et al. (2018), Diffusion convolutional recurrent neural network, section 4.
 
     >>> weights_of(np.array([[0.0, 1.0, 9.0], [1.0, 0.0, 9.0], [9.0, 9.0, 0.0]])).round(2).tolist()
-    [[0.51, 0.49, 0.0], [0.49, 0.51, 0.0], [0.0, 0.0, 1.0]]
+    [[0.52, 0.48, 0.0], [0.48, 0.52, 0.0], [0.0, 0.0, 1.0]]
     """
     apart = distances[~np.eye(len(distances), dtype=bool)]
     width = float(apart.std()) if len(apart) > 2 else 0.0
