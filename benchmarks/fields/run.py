@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 BARS = Path(__file__).with_name("bars")
+DEADLINE = "15m"
+"""The most that the bar allows a training to take."""
 HEADINGS = ("data", "task", "recipe", "metric", "floor", "published", "target", "measured", "seconds", "note")
 
 
@@ -56,7 +58,7 @@ def measured(row: dict[str, Any], threads: int) -> dict[str, Any]:
         "--field",
         row["field"],
     ]
-    command += ["--data", row["data"], "--threads", str(threads)]
+    command += ["--data", row["data"], "--threads", str(threads), "--deadline", DEADLINE]
     for option in ("task", "recipe"):
         command += [f"--{option}", row[option]] if row.get(option) else []
     command += ["--target", row["target_column"]] if row.get("target_column") else []
