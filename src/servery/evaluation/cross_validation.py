@@ -14,7 +14,6 @@ from servery.data.columns import Kind, Role
 from servery.data.dataset import Dataset
 from servery.data.duplicates import find_duplicates
 from servery.errors import DataError
-from servery.evaluation.referee import Judge, judge_of
 from servery.models.predictor import Predictor
 from servery.progress import Progress, Silence
 from servery.tasks.task import learnable
@@ -96,7 +95,6 @@ def cross_validate(
     progress = progress or Silence()
     fold_of, grouping = assign_folds(dataset, folds, seed)
     measured, rows, primary = [], [], ""
-    referee: Judge | None = None
     for fold in range(folds):
         progress.update("Cross-validation", fold, folds)
         learned_from, judged = dataset.take(fold_of != fold), dataset.take(fold_of == fold)
@@ -105,12 +103,9 @@ def cross_validate(
         task = learnable(predictor.task)
         targets = task.encode_targets(judged, predictor.signature.labels)
         outputs = predictor.outputs(list(judged.examples()))
-        # One judge for all folds: the share of a rare label decides which metric does.
-        referee = referee or judge_of(task, learned_from)
-        judgement = referee.judge(targets, outputs, predictor.calibration)
-        measured.append(judgement.measure(np.arange(len(judged))))
+        measured.append(task.measure(targets, outputs, predictor.calibration))
         rows.append(len(judged))
-        primary = referee.primary_metric
+        primary = task.primary_metric
         progress.say(f"Fold {fold + 1}", f"{primary} {measured[-1][primary]:.3f} on {len(judged):,} rows")
     progress.update("Cross-validation", folds, folds)
     names = [name for name in measured[0] if all(name in found for found in measured)]
