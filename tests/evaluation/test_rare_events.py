@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from servery.evaluation.cross_validation import cross_validate
 from servery.evaluation.evaluate import evaluate
 from servery.fields.financial_risk import sample
 from servery.models.recipe import Budget, Work, find_recipe
@@ -41,19 +40,3 @@ def test_a_test_part_without_the_rare_label_is_measured_all_the_same():
     predictor = recipe.make(work).predictor
     none = with_few_defaults(sample(300, 1), 0.0)
     assert evaluate(predictor, none, train).primary.value == 0.0
-
-
-def test_cross_validation_is_decided_by_the_same_metric():
-    rows = with_few_defaults(sample(1500, 0), 0.03)
-    recipe = find_recipe("logistic", "table", "classification")
-
-    def make(train, validation):
-        settings = dict(recipe.defaults)
-        work = Work(
-            CLASSIFICATION, "financial-risk", train, validation, settings, 0, Budget(None, 1), loop=None
-        )
-        return recipe.make(work).predictor
-
-    found = cross_validate(make, rows, 2, 0)
-    assert found.primary_metric == "average_precision"
-    assert 0.1 < found.mean["average_precision"] <= 1

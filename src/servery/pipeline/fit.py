@@ -12,7 +12,6 @@ from servery.data.splits import Split
 from servery.fields._field import Offer
 from servery.models.predictor import Predictor
 from servery.models.recipe import Budget, Hyperparameters, Made, Recipe, Work, find_recipe
-from servery.models.score_profile import with_score_profile
 from servery.optimize.export import export_to_onnx
 from servery.pipeline.advice import form_of
 from servery.pipeline.plan import Plan
@@ -77,7 +76,7 @@ def calibrated(predictor: Predictor, validation: Dataset, plan: Plan) -> Predict
 
 
 def finished(predictor: Predictor, validation: Dataset, plan: Plan, has_time: bool) -> Predictor:
-    """Return the predictor as it will answer: exported if that agrees, with an example, calibrated and profiled."""
+    """Return the predictor as it will answer: exported if that agrees, with an example, calibrated."""
     if plan.export and has_time:
         predictor = export_to_onnx(predictor, validation)
     elif plan.export:
@@ -88,8 +87,7 @@ def finished(predictor: Predictor, validation: Dataset, plan: Plan, has_time: bo
     if signature.example is None:
         example = form.to_json(validation.example(0), signature.inputs)
         signature = replace(signature, example=example)
-    made = calibrated(replace(predictor, signature=signature), validation, plan)
-    return with_score_profile(made, list(validation.examples()))
+    return calibrated(replace(predictor, signature=signature), validation, plan)
 
 
 def cheap_baseline(plan: Plan, offer: Offer, parts: Split, means: Means) -> Predictor | None:

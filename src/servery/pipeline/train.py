@@ -18,6 +18,7 @@ from servery.data.splits import Split, split
 from servery.evaluation.evaluate import Evaluation, evaluate
 from servery.fields._field import find_field
 from servery.models.predictor import Predictor
+from servery.models.score_profile import with_score_profile
 from servery.pipeline.advice import complete, form_of
 from servery.pipeline.card import write_card
 from servery.pipeline.deadline import Deadline
@@ -91,6 +92,7 @@ def train(
     made = fit(plan, parts.train, parts.validation, Means(threads, deadline.fit_seconds, folder, progress))
     progress.say("Export", "looking for a variant that needs no torch")
     predictor = finished(made.predictor, parts.validation, plan, deadline.allows_export)
+    predictor = with_score_profile(predictor, list(parts.validation.examples()))
 
     progress.say("Evaluate", f"{len(parts.test):,} test rows, never seen in training")
     facts = facts_of(plan, field, dataset, parts)

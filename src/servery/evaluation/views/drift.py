@@ -7,7 +7,7 @@ from typing import Any
 
 from servery.evaluation.drift import drifts
 from servery.evaluation.figure import Figure, Key
-from servery.evaluation.figures import ACCENT, CHANCE, SOFT, draw
+from servery.evaluation.figures import ACCENT, CHANCE, INK, SOFT, draw
 from servery.evaluation.view import Case, View
 from servery.metrics.stability import MOVED, SHIFTED
 from servery.tasks.task import LearnableTask
@@ -40,8 +40,8 @@ def _stability(rows: int, found: list[Mapping[str, Any]]) -> Figure:
     shown = found[:MOST_SHOWN]
     moved = [drift for drift in found if drift["verdict"] != "stable"]
     sentence = (
-        f"All {len(found)} are stable between training and the {rows:,} test rows: below {SHIFTED}, or no more than "
-        "chance gives."
+        f"All {len(found)} are stable between training and the {rows:,} test rows: below {SHIFTED}, or less than "
+        "twice what chance alone gives."
     )
     if moved:
         worst = max(moved, key=lambda drift: float(drift["index"]))
@@ -54,6 +54,7 @@ def _stability(rows: int, found: list[Mapping[str, Any]]) -> Figure:
     def paint(axes: Any) -> None:
         names = [str(drift["name"])[:24] for drift in shown][::-1]
         axes.barh(names, [drift["index"] for drift in shown][::-1], color=ACCENT, height=0.6)
+        axes.plot([drift["by_chance"] for drift in shown][::-1], names, "o", color=INK, markersize=4)
         for limit in (SHIFTED, MOVED):
             axes.axvline(limit, color=SOFT, dashes=CHANCE, linewidth=1)
         axes.set_xlabel("population stability index")
@@ -75,7 +76,7 @@ def _stability(rows: int, found: list[Mapping[str, Any]]) -> Figure:
             )
             for drift in shown
         ),
-        (Key(f"limits {SHIFTED} and {MOVED}", "soft", CHANCE),),
+        (Key(f"limits {SHIFTED} and {MOVED}", "soft", CHANCE), Key("dot: mean by chance alone", "ink")),
     )
 
 

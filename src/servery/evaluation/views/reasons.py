@@ -33,7 +33,8 @@ class ReasonsView(View):
         labels = case.predictor.signature.labels
         if len(labels) != 2 or not has_exact_reasons(case.predictor):
             return {}
-        refused = np.flatnonzero(case.outputs.argmax(axis=1) == 1)[:MOST_ROWS]
+        answers: list[Any] = case.predictor.decode(case.outputs)
+        refused = np.flatnonzero([answer.label == labels[1] for answer in answers])[:MOST_ROWS]
         if not len(refused):
             return {}
         examples = list(case.test.take(refused).examples())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ def needed_cuts(rows: int) -> float:
     """
     if rows <= 1:
         return 0.0
-    return 1.0 if rows == 2 else 2.0 * (np.log(rows - 1.0) + EULER) - 2.0 * (rows - 1.0) / rows
+    return 1.0 if rows == 2 else 2.0 * (math.log(rows - 1.0) + EULER) - 2.0 * (rows - 1.0) / rows
 
 
 def _trees(forest: Forest) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
