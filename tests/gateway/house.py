@@ -259,7 +259,7 @@ class ServerProcess:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
-    def wait_until_ready(self, seconds: float = 20.0) -> None:
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while httpx.get(f"{self.url}/readyz").status_code != 200:
             assert time.monotonic() < end, "the server did not become ready"
