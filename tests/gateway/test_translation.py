@@ -90,4 +90,4 @@ def test_the_hub_client_tells_languages(hub: Any, call: Call) -> None:
     assert len(found) == 2
     odd = ask(call, "linguist", ["", "😀", "你好 everybody"]).json()
     assert [output["label"] for output in odd["outputs"]][:2] == ["und", "und"]
-    assert {notice["code"] for notice in odd["warnings"]} == {"no_words", "mixed_scripts"}
+    assert {notice["code"] for notice in odd["warnings"]} == {"empty_text", "no_words", "mixed_scripts"}
