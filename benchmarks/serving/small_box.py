@@ -1,7 +1,7 @@
 """Whether the smart home's models fit a small box: memory of the whole server, time of an answer, and no torch in it.
 
-Run: `OMP_NUM_THREADS=1 python benchmarks/serving/small_box.py`. Trains two models on the seeded samples, exports them to
-ONNX, serves both from one process and asks them one request after the other through the Python client.
+Run: `OMP_NUM_THREADS=1 python benchmarks/serving/small_box.py`. Trains two models on the seeded samples, exports them
+to ONNX, serves both from one process and asks them one request after the other through the Python client.
 """
 
 from __future__ import annotations
