@@ -24,14 +24,15 @@ BEAM = 8
 STRIDE = 4
 MOST_LOOKS = 8192
 """Rows that the model is shown for one answer."""
+Bounded = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 Name = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class Span(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Bounds of what a number may become; null for none."""
 
-    min: float | None = None
-    max: float | None = None
+    min: Bounded | None = None
+    max: Bounded | None = None
 
 
 class CounterfactualQuestion(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -162,7 +162,7 @@ def _object(reference: str, version: Version, engine: Engine, group: list[Versio
     )
 
 
-_NUMBER_OR_NULL = {"type": ["number", "null"]}
+_NUMBER_OR_NULL = {"type": ["number", "null"], "minimum": -1e300, "maximum": 1e300}
 _NAME = {"type": "string", "maxLength": 1024}
 EXPLAIN_PARAMETERS = {
     "type": "object",
