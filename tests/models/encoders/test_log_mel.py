@@ -5,7 +5,7 @@ import pytest
 
 from servery.data.audio import wav_of
 from servery.errors import ArtifactError, InputError, TooLongError
-from servery.models.encoders.log_mel import FLOOR, LogMel, mel_filters
+from servery.models.encoders.log_mel import FIRST_FLOOR, FLOOR, LogMel, mel_filters
 
 RATE = 8000
 ENCODER = LogMel("audio", RATE, frame=256, hop=128, bands=24, max_seconds=2.0)
@@ -73,6 +73,19 @@ def test_what_is_no_recording_is_refused():
     for value in (None, "text", b"hello", b"RIFF\0\0\0\0WAVE"):
         with pytest.raises(InputError, match="'audio'"):
             ENCODER.encode([{"audio": value}])
+
+
+def test_soft_speech_is_heard_as_well_as_loud():
+    loud, soft = (heard(wav_of(level * np.sin(np.arange(4000) * 0.7), RATE)) for level in (0.5, 0.005))
+    sounding = loud > np.log(1e-4)
+    assert sounding.any()
+    assert np.allclose((loud - soft)[sounding], 2 * np.log(100), atol=0.2)
+
+
+def test_a_model_saved_without_a_floor_hears_as_it_did():
+    state = ENCODER.state()
+    del state["floor"]
+    assert LogMel.restore(state).floor == FIRST_FLOOR
 
 
 def test_the_state_comes_back_and_a_torn_one_is_refused():
