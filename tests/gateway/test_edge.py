@@ -48,7 +48,7 @@ def test_an_answered_request_is_freed_without_the_garbage_collector(port: int, m
         for _ in range(20):
             connection.request(method, "/", body=b"x" * 10_000)
             connection.getresponse().read()
-        alive = sum(isinstance(thing, RequestResponseCycle) for thing in gc.get_objects())
+        alive = sum(type(thing) is RequestResponseCycle for thing in gc.get_objects())
     finally:
         gc.enable()
         connection.close()

@@ -169,7 +169,7 @@ def spoken(text: str, seed: int = 0) -> bytes:
 
 def tones() -> Predictor:
     """A speech model for the tones' language: each frame's logits tell how near its spectrum is to each tone's."""
-    encoder = LogMel("audio", RATE, frame=256, hop=128, bands=24, max_seconds=30.0)
+    encoder = LogMel("audio", RATE, frame=256, hop=128, bands=24, max_seconds=30.0, floor=1e-5)
     silence = 0.005 * np.random.default_rng(1).standard_normal(RATE // 2)
     sounds = [silence, *(tone(letter, 0.4) for letter in LETTERS)]
     heard = [encoder.encode([{"audio": wav_of(sound, RATE)}])["bands"][0][3:-3] for sound in sounds]

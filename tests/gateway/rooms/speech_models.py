@@ -48,5 +48,5 @@ def beeps() -> Predictor:
         labels=("low", "high"),
         limits=Limits(max_audio_seconds=LONGEST_SECONDS),
     )
-    encoder = LogMel("audio", RATE, frame=256, hop=128, bands=BANDS, max_seconds=LONGEST_SECONDS)
+    encoder = LogMel("audio", RATE, 256, 128, BANDS, LONGEST_SECONDS, floor=1e-5)
     return Predictor(signature, encoder, Onnx(model.SerializeToString(), 1), Calibration(), "test-beeps")
