@@ -319,6 +319,19 @@ async def test_a_request_that_would_be_too_late_is_refused_at_once(drill: Drill)
     assert len(results) == 11
 
 
+async def test_a_request_with_little_time_is_joined_by_no_more_than_fit_into_it(house: ModuleType) -> None:
+    drill = Drill(house, max_batch_rows=64, latency=LatencyModel({1: 0.1, 64: 6.4}))
+    first = await drill.occupy()
+    hurried = [drill.submit(f"soon {i}", deadline=time.monotonic() + 2.05) for i in range(3)]
+    await asyncio.sleep(0.01)
+    others = [drill.submit(f"later {i}") for i in range(40)]
+    await asyncio.sleep(0.01)
+    drill.release()
+    answered = await asyncio.gather(first, *hurried, *others)
+    assert all(3 <= one.batch_rows <= 20 for one in answered[1:4])
+    assert max(drill.runtime.batches) > 20
+
+
 async def test_an_idle_model_tries_even_when_it_was_slow_before(drill: Drill) -> None:
     for _ in range(20):
         drill.batcher.latency.learn(1, 100.0)

@@ -258,14 +258,26 @@ class Batcher:
     def _take(self) -> _Batch:
         now = time.monotonic()
         with self._lock:
-            jobs, gone = self._queue.take(self._most_rows(), now, by_size=self._pads)
+            jobs, gone = self._queue.take(self._most_rows(now), now, by_size=self._pads)
             if not jobs:
                 self._is_awake = False
         rows = sum([job.rows for job in jobs])
         self._ends_at = now + self.latency.seconds(rows)
         return _Batch(jobs, gone, rows)
 
-    def _most_rows(self) -> int:
+    def _most_rows(self, now: float) -> int:
+        """Return how many rows the next batch may have: so few that it ends before the deadline of the next in turn.
+
+        That one was let in before those who came after it, and would be answered too late together with all of them.
+        """
+        most = self._most_by_turns()
+        if not self._queue.rows or not self.latency.is_known:
+            return most
+        seconds = self._queue.next_deadline(now) - now - self._lag_seconds
+        rows = self.latency.rows_within(seconds)
+        return int(min(most, rows)) if rows >= 1 else most  # too late even alone: it need not cost the others
+
+    def _most_by_turns(self) -> int:
         """Return how many rows the next batch may have: all, or half of those who ask in turn.
 
         Callers that wait for their answers come back together. Were they one batch, the loop and the model would wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -143,6 +144,10 @@ class FairQueue:
         for job in gone:
             self.remove(job)
         return batch, gone
+
+    def next_deadline(self, now: float) -> float:
+        """Return the deadline of the job next in turn that can still be kept; infinite where nobody has one."""
+        return next((job.deadline for job in self._in_turn() if job.deadline > now), math.inf)
 
     def rows_before(self, rows: int, owner: str, weight: float) -> float:
         """Return how many rows are given until `rows` more of this owner would be, these included."""

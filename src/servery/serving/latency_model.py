@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 MEMORY = 0.95
@@ -58,6 +59,14 @@ class LatencyModel:
     def seconds(self, rows: int) -> float:
         """Return what a batch of so many rows should take."""
         return self._fixed + self._slope * rows if rows else 0.0
+
+    def rows_within(self, seconds: float) -> float:
+        """Return how many rows a batch may have that is to take no longer; infinite where rows cost nothing.
+
+        >>> round(LatencyModel({1: 0.002, 11: 0.012}).rows_within(0.022))
+        21
+        """
+        return (seconds - self._fixed) / self._slope if self._slope else math.inf
 
     def seconds_in_batches(self, rows: float, max_batch_rows: int) -> float:
         """Return what so many rows should take in full batches and a last smaller one."""
