@@ -58,6 +58,8 @@ HALVES_COST = 1.15
 """Two half batches may take so much longer than a whole one: the loop reads and answers one while the other runs."""
 
 
+CAUTION = 1.2
+"""What was learned of a batch's time is a mean: every second batch takes longer, but few by more than a fifth."""
 LAG_SHARE = 0.1
 """How much the newest lag of the loop counts in its mean; a loop that drowns in refusals answers late too."""
 
@@ -183,7 +185,7 @@ class Batcher:
         now = time.monotonic()
         before = self._queue.rows_before(rows, owner, weight)
         seconds = self.latency.seconds_in_batches(before, self._max_batch_rows)
-        if max(self._ends_at, now) + seconds + self._lag_seconds > deadline:
+        if max(self._ends_at, now) + CAUTION * seconds + self._lag_seconds > deadline:
             raise self._overloaded(
                 f"{queued} inputs wait for this model; an answer would take about {seconds:.1f} seconds, "
                 f"but must be there in {max(deadline - now, 0):.1f}."
@@ -274,7 +276,7 @@ class Batcher:
         if not self._queue.rows or not self.latency.is_known:
             return most
         seconds = self._queue.next_deadline(now) - now - self._lag_seconds
-        rows = self.latency.rows_within(seconds)
+        rows = self.latency.rows_within(seconds / CAUTION)
         return int(min(most, rows)) if rows >= 1 else most  # too late even alone: it need not cost the others
 
     def _most_by_turns(self) -> int:
