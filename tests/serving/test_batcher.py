@@ -201,6 +201,12 @@ async def test_what_arrives_in_one_turn_of_the_loop_is_one_batch_on_it(inline: D
     assert inline.runtime.batches == [5]
 
 
+async def test_what_arrives_in_one_turn_of_the_loop_is_not_halved(house: ModuleType) -> None:
+    inline = Drill(house, inline_work=200, latency=LatencyModel({1: 0.001, 64: 0.064}))
+    await asyncio.gather(*(inline.submit(f"text {i}") for i in range(8)))
+    assert inline.runtime.batches == [8]
+
+
 async def test_a_lone_request_on_the_loop_waits_for_nobody_after_a_crowd(inline: Drill) -> None:
     await asyncio.gather(*(inline.submit(f"text {i}") for i in range(8)))
     answered = await inline.submit("alone")

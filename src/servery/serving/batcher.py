@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -257,30 +257,32 @@ class Batcher:
         error.retry_after_seconds = min(max(1, math.ceil(seconds)), LONGEST_RETRY_SECONDS)
         return error
 
-    def _take(self) -> _Batch:
+    def _take(self, most_rows: Callable[[], int]) -> _Batch:
         now = time.monotonic()
         with self._lock:
-            jobs, gone = self._queue.take(self._most_rows(now), now, by_size=self._pads)
+            jobs, gone = self._queue.take(self._in_time(most_rows(), now), now, by_size=self._pads)
             if not jobs:
                 self._is_awake = False
         rows = sum([job.rows for job in jobs])
         self._ends_at = now + self.latency.seconds(rows)
         return _Batch(jobs, gone, rows)
 
-    def _most_rows(self, now: float) -> int:
-        """Return how many rows the next batch may have: so few that it ends before the deadline of the next in turn.
+    def _in_time(self, most: int, now: float) -> int:
+        """Return at most so many rows, so few that the batch ends before the deadline of the next in turn.
 
         That one was let in before those who came after it, and would be answered too late together with all of them.
         """
-        most = self._most_by_turns()
         if not self._queue.rows or not self.latency.is_known:
             return most
         seconds = self._queue.next_deadline(now) - now - self._lag_seconds
         rows = self.latency.rows_within(seconds / CAUTION)
         return int(min(most, rows)) if rows >= 1 else most  # too late even alone: it need not cost the others
 
-    def _most_by_turns(self) -> int:
-        """Return how many rows the next batch may have: all, or half of those who ask in turn.
+    def _whole(self) -> int:
+        return self._max_batch_rows
+
+    def _by_halves(self) -> int:
+        """Return how many rows the thread's next batch may have: all, or half of those who ask in turn.
 
         Callers that wait for their answers come back together. Were they one batch, the loop and the model would wait
         for each other; as two halves, both are busy.
@@ -302,7 +304,7 @@ class Batcher:
             self._loop.call_soon(self._turn)
             return
         self._seen_rows, self._last_rows = 0, min(waiting, self._max_batch_rows)
-        batch = self._take()
+        batch = self._take(self._whole)  # nothing runs beside the loop, so that halves would gain nothing
         started = time.monotonic()
         if batch.jobs and not self._is_short(batch, started):
             self._ring(batch)
@@ -334,7 +336,7 @@ class Batcher:
         """Run batches in this thread while there are any; the next is taken without waiting for the loop."""
         assert self._loop is not None
         while (batch := self._bell.get()) is not None:
-            batch = batch if batch.jobs else self._take()
+            batch = batch if batch.jobs else self._take(self._by_halves)
             while batch.jobs or batch.gone:
                 started = time.monotonic()
                 results = answer(self._predictor, batch.jobs) if batch.jobs else []
@@ -344,7 +346,7 @@ class Batcher:
                 except RuntimeError:  # the loop has been closed: nobody waits any more
                     return
                 self._answered_rows = batch.rows
-                batch = self._take() if batch.jobs else EMPTY
+                batch = self._take(self._by_halves) if batch.jobs else EMPTY
 
     def _hand_out(self, batch: _Batch, results: list[Result], started: float, seconds: float) -> None:
         for job in batch.gone:
